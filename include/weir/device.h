@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Devices: what runs a compiled program. Two backends: `host` (the C reference, always there)
+// and `opencl` (any ICD platform). Code asks what a device can do, never who made it.
+//
+// Thread-safety: a device and what was made from it belong to one thread at a time.
+#ifndef WEIR_DEVICE_H
+#define WEIR_DEVICE_H
+
+#include "weir/log.h"
+#include "weir/status.h"
+#include "weir/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_device weir_device;
+
+// Features that can be hidden through weir_device_params.caps_mask so that tests force fallbacks.
+enum weir_cap {
+    WEIR_CAP_FMA = 1 << 0,            // builtin fma is single-rounded for every input
+    WEIR_CAP_DIV_SQRT = 1 << 1,       // / and sqrt are correctly rounded
+    WEIR_CAP_VECTOR_DEREF = 1 << 2,   // an unaligned float16 may be dereferenced (clang typedef)
+    WEIR_CAP_WIDE = 1 << 3,           // prefers wide kernels (a CPU); hidden: grouped kernels
+    WEIR_CAP_SUBGROUPS = 1 << 4,
+    WEIR_CAP_FP16 = 1 << 5,
+    WEIR_CAP_FP64 = 1 << 6,
+    WEIR_CAP_COMMAND_BUFFER = 1 << 7,
+    WEIR_CAP_BINARY_CACHE = 1 << 8,   // program binaries may be kept on disk
+};
+
+enum weir_numerics {
+    WEIR_EXACT,          // passed the self-test: same bits as the host
+    WEIR_EXACT_SOFT_FMA, // exact with the software fma where the builtin is wrong
+    WEIR_FAST_ONLY,      // failed the self-test: fast mode only
+};
+
+// What a device is and can do; 0 = absent. Filled by probes where the driver could lie.
+struct weir_caps {
+    uint32_t features;       // weir_cap bits, after caps_mask
+    int compute_units;
+    int max_group;           // work-items in a group (0 on host)
+    int sub_group;           // 0 = unknown
+    uint64_t local_size;     // bytes of local memory
+    uint64_t global_size;    // bytes of device memory
+    uint64_t max_alloc;      // bytes of one buffer
+    uint32_t align;          // bytes: alignment of sub-allocations
+    bool is_gpu;
+};
+
+struct weir_device_info {
+    char backend[16];   // "host", "opencl"
+    char name[128];     // as the driver says it
+    char vendor[128];
+    char driver[128];   // version
+    char platform[128];
+    char version[64];   // e.g. "OpenCL 1.2 ..."
+    struct weir_caps caps;
+    enum weir_numerics numerics;
+    char reason[256];   // why it is not WEIR_EXACT; empty when it is
+};
+
+struct weir_device_params {
+    const char *selector;   // "host", "opencl:N", part of a name, "auto" (NULL = "auto")
+    struct weir_log log;
+    const char *cache_dir;  // for compiled programs and self-test outcomes (NULL = no disk cache)
+    uint32_t caps_mask;     // weir_cap bits to hide
+    int threads;            // host threads (0 = all)
+    bool skip_selftest;     // trust the device (conformance tools only)
+    bool allow_fast;        // open a device that failed its self-test (it runs fast mode only)
+};
+
+// Opens one device. `auto` takes the first of GPU, CPU driver, host that passes its self-test.
+// Errors: NODEVICE (nothing matches or the name is ambiguous; the log lists what is there),
+// UNSUPPORTED (self-test failed and !allow_fast; the log says which part), NOMEM.
+enum weir_status weir_device_open(const struct weir_device_params *params, weir_device **out);
+
+// Releases it; programs, states and buffers made from it must be gone. Accepts NULL, clears *dev.
+void weir_device_close(weir_device **dev);
+
+const struct weir_device_info *weir_device_info(const weir_device *dev);
+
+// Every usable device, host first, then OpenCL in `opencl:N` order. Writes at most `max` rows and
+// returns how many there are. A platform that fails to load or lists no device is logged, not fatal.
+int weir_device_list(const struct weir_device_params *params, struct weir_device_info *rows, int max);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

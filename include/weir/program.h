@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiling and running. A program is a compiled graph: kernels recorded once, memory planned once,
+// replayed at each run without allocation. States are device buffers shared by programs.
+#ifndef WEIR_PROGRAM_H
+#define WEIR_PROGRAM_H
+
+#include "weir/device.h"
+#include "weir/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_program weir_program;
+
+// A device tensor that outlives runs (a parameter, a moment, a counter). Created zeroed.
+enum weir_status weir_state_create(weir_device *dev, enum weir_dtype dtype, struct weir_shape shape,
+                                   const char *name, weir_state **out);
+void weir_state_destroy(weir_state **state); // after the programs that use it
+enum weir_status weir_state_write(weir_state *state, const void *src); // whole tensor, row-major
+enum weir_status weir_state_read(weir_state *state, void *dst);        // waits for pending runs
+const char *weir_state_name(const weir_state *state);
+enum weir_dtype weir_state_dtype(const weir_state *state);
+const struct weir_shape *weir_state_shape(const weir_state *state);
+
+struct weir_compile_params {
+    const char *dump_dir; // write each pass's text, the schedule and the kernels there (NULL = no)
+    bool no_fusion;       // one group an operation
+    bool no_plan;         // no memory reuse
+    const char *label;    // for messages and dumps (NULL = "program")
+};
+
+// Compiles `outputs` and every assign of their graph. The graph is not needed afterwards.
+// Errors: the graph's own first error, BUILD, NOMEM (the plan is logged), UNSUPPORTED.
+enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int n_outputs,
+                              const struct weir_compile_params *params, weir_program **out);
+void weir_program_destroy(weir_program **program);
+
+struct weir_binding {
+    weir_value *input; // a weir_input of the compiled graph (only its identity is used)
+    const void *data;  // row-major; borrowed for the call
+};
+
+// Writes the bound inputs and enqueues one run; does not wait. An input never bound is INVALID.
+enum weir_status weir_run(weir_program *program, const struct weir_binding *bindings, int n);
+// The i-th output of the last run; waits for it.
+enum weir_status weir_read(weir_program *program, int output, void *dst);
+enum weir_status weir_wait(weir_program *program);
+
+struct weir_program_info {
+    int launches, groups;
+    size_t peak;      // bytes of the arena
+    size_t live;      // bytes of all intermediate tensors if none shared memory
+    double compile_s; // seconds spent compiling
+};
+const struct weir_program_info *weir_program_info(const weir_program *program);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

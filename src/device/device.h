@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device layer's inside: one vtable, a validating front end (device.c), backends that trust it.
+// To add a backend: one folder with a weir_backend row, one line in weir_backends[] (device.c).
+#ifndef WEIR_DEVICE_DEVICE_H
+#define WEIR_DEVICE_DEVICE_H
+
+#include "weir/device.h"
+
+typedef struct weir_buf weir_buf;       // device memory
+typedef struct weir_module weir_module; // compiled kernels of one source text
+typedef struct weir_list weir_list;     // recorded launches, replayed as one
+
+// A C function of the host backend. `desc` is the constant description baked at record time
+// (for loop nests a struct weir_nest_call); ptr[i] is the address of buffer argument i.
+typedef void weir_host_fn(const void *desc, void *const *ptr);
+
+struct weir_buf_ref {
+    weir_buf *buf;
+    size_t offset;       // bytes; a multiple of the element size
+    uint32_t elem_size;  // bytes: OpenCL kernels receive offset / elem_size
+};
+
+#define WEIR_LAUNCH_MAX_BUFS 48
+#define WEIR_LAUNCH_MAX_INTS 16
+
+// One unit of work. OpenCL: kernel `kernel` of `module`; its parameters are, in this order,
+// for each buffer `global T *p_i, ulong o_i` (o_i in elements), then one `int` per integer.
+// Host: `fn(desc, ptrs)`. A call with `callback` set runs on the calling thread between the two
+// halves of the list (weir_host_call): buffers are mapped for it in host memory.
+struct weir_launch {
+    weir_module *module;
+    const char *kernel;
+    weir_host_fn *fn;
+    const void *desc;     // borrowed: must outlive the list
+    bool host_callback;   // fn is a user's function: run it on the host on any backend
+    uint32_t written;     // host_callback: bit i set = buffer i is written
+    int n_bufs, n_ints;
+    struct weir_buf_ref bufs[WEIR_LAUNCH_MAX_BUFS];
+    size_t buf_size[WEIR_LAUNCH_MAX_BUFS]; // bytes reachable from offset (host_callback only)
+    int32_t ints[WEIR_LAUNCH_MAX_INTS];
+    size_t global[3], local[3]; // local all 0 = the driver's choice; global is a multiple of local
+    const char *label;    // for profiles and messages
+};
+
+struct weir_build_params {
+    const char *source;   // complete OpenCL C text
+    const char *options;  // extra build options, appended to the exact-mode ones
+    const char *label;    // for messages
+};
+
+struct weir_timing {      // nanoseconds of the last replay, per launch
+    uint64_t ns;
+    const char *label;
+};
+
+struct weir_device_fns {
+    enum weir_status (*buf_create)(weir_device *, size_t size, weir_buf **out);
+    void (*buf_destroy)(weir_device *, weir_buf *);
+    // In queue order. write: the source may be reused on return. read: blocks.
+    enum weir_status (*buf_write)(weir_device *, weir_buf *, size_t offset, const void *src, size_t size);
+    enum weir_status (*buf_read)(weir_device *, weir_buf *, size_t offset, void *dst, size_t size);
+    enum weir_status (*buf_copy)(weir_device *, weir_buf *src, size_t so, weir_buf *dst, size_t d_o, size_t size);
+    enum weir_status (*buf_fill)(weir_device *, weir_buf *, size_t offset, uint32_t word, size_t size);
+    enum weir_status (*module_build)(weir_device *, const struct weir_build_params *, weir_module **out);
+    void (*module_destroy)(weir_device *, weir_module *);
+    enum weir_status (*list_record)(weir_device *, const struct weir_launch *, int n, weir_list **out);
+    enum weir_status (*list_replay)(weir_device *, weir_list *); // enqueues; does not wait
+    enum weir_status (*list_profile)(weir_device *, weir_list *, struct weir_timing *rows); // runs once, waits
+    void (*list_destroy)(weir_device *, weir_list *);
+    enum weir_status (*finish)(weir_device *);
+    void (*destroy)(weir_device *);
+};
+
+struct weir_device {
+    const struct weir_device_fns *fns;
+    struct weir_log log;
+    struct weir_device_info info;
+    char *cache_dir;      // owned; NULL = none
+    int threads;
+    size_t bytes_live, bytes_peak; // of buffers; kept by the front end
+    void *priv;           // the backend's own
+};
+
+struct weir_buf {
+    weir_device *dev;
+    size_t size;
+    void *priv;
+};
+
+// One row a backend.
+struct weir_backend {
+    const char *name, *desc;
+    // Lists devices cheaply (no self-test): writes at most max rows, returns how many there are.
+    int (*list)(const struct weir_device_params *, struct weir_device_info *rows, int max);
+    // Opens the index-th device of its own list. The front end then runs the self-test.
+    enum weir_status (*open)(const struct weir_device_params *, int index, weir_device **out);
+};
+extern const struct weir_backend weir_backend_host, weir_backend_opencl;
+extern const struct weir_backend *const weir_backends[]; // NULL-ended
+
+// Validating front end; the rest of the library calls only these.
+enum weir_status weir_buf_create(weir_device *dev, size_t size, weir_buf **out); // size 0 is INVALID
+void weir_buf_destroy(weir_buf **buf);
+enum weir_status weir_buf_write(weir_buf *buf, size_t offset, const void *src, size_t size);
+enum weir_status weir_buf_read(weir_buf *buf, size_t offset, void *dst, size_t size);
+enum weir_status weir_buf_copy(weir_buf *src, size_t so, weir_buf *dst, size_t d_o, size_t size);
+enum weir_status weir_buf_fill(weir_buf *buf, size_t offset, uint32_t word, size_t size); // multiples of 4
+enum weir_status weir_module_build(weir_device *dev, const struct weir_build_params *p, weir_module **out);
+void weir_module_destroy(weir_device *dev, weir_module **module);
+enum weir_status weir_list_record(weir_device *dev, const struct weir_launch *l, int n, weir_list **out);
+enum weir_status weir_list_replay(weir_device *dev, weir_list *list);
+enum weir_status weir_list_profile(weir_device *dev, weir_list *list, struct weir_timing *rows);
+void weir_list_destroy(weir_device *dev, weir_list **list);
+enum weir_status weir_device_finish(weir_device *dev);
+bool weir_device_has(const weir_device *dev, enum weir_cap cap);
+bool weir_device_is_host(const weir_device *dev);
+
+#endif
