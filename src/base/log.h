@@ -20,7 +20,8 @@ enum weir_status weir_fail(const struct weir_log *log, enum weir_status status,
 #define weir_require(log, cond)                                                              \
     do {                                                                                     \
         if (!(cond)) {                                                                       \
-            status = weir_fail((log), WEIR_INVALID, "%s:%d: requires %s", __FILE__, __LINE__, #cond); \
+            status = weir_fail((log), WEIR_INVALID, "%s:%d: requires %s", __FILE__,          \
+                               __LINE__, #cond);                                             \
             goto error;                                                                      \
         }                                                                                    \
     } while (0)
