@@ -87,6 +87,16 @@ struct weir_buf {
     void *priv;
 };
 
+// A backend's own module or list has one of these as its first member; the front end fills it.
+struct weir_module {
+    weir_device *dev;
+};
+
+struct weir_list {
+    weir_device *dev;
+    int n; // launches
+};
+
 // One row a backend.
 struct weir_backend {
     const char *name, *desc;
@@ -98,7 +108,9 @@ struct weir_backend {
 extern const struct weir_backend weir_backend_host, weir_backend_opencl;
 extern const struct weir_backend *const weir_backends[]; // NULL-ended
 
-// Validating front end; the rest of the library calls only these.
+// Validating front end; the rest of the library calls only these. Buffers, modules and whatever
+// `desc` points to must outlive the lists that name them. `label` may be NULL. A replay may be
+// queued behind another; reads, writes and copies keep queue order.
 enum weir_status weir_buf_create(weir_device *dev, size_t size, weir_buf **out); // size 0 is INVALID
 void weir_buf_destroy(weir_buf **buf);
 enum weir_status weir_buf_write(weir_buf *buf, size_t offset, const void *src, size_t size);
@@ -109,7 +121,8 @@ enum weir_status weir_module_build(weir_device *dev, const struct weir_build_par
 void weir_module_destroy(weir_device *dev, weir_module **module);
 enum weir_status weir_list_record(weir_device *dev, const struct weir_launch *l, int n, weir_list **out);
 enum weir_status weir_list_replay(weir_device *dev, weir_list *list);
-enum weir_status weir_list_profile(weir_device *dev, weir_list *list, struct weir_timing *rows);
+enum weir_status weir_list_profile(weir_device *dev, weir_list *list,
+                                   struct weir_timing *rows); // one row a launch
 void weir_list_destroy(weir_device *dev, weir_list **list);
 enum weir_status weir_device_finish(weir_device *dev);
 bool weir_device_has(const weir_device *dev, enum weir_cap cap);

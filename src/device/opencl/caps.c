@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an OpenCL device can do: limits by query, features by building and running a trial kernel,
+// because an extension string is only a claim.
+#include "device/opencl/opencl.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+
+void weir_cl_caps(cl_device_id id, struct weir_caps *caps)
+{
+    cl_device_type type = 0;
+    cl_uint units = 0, align_bits = 0;
+    cl_ulong local = 0, global = 0, alloc = 0;
+    size_t group = 0;
+    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof global, &global, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
+    *caps = (struct weir_caps) {
+        .features = type & CL_DEVICE_TYPE_CPU ? WEIR_CAP_WIDE : 0,
+        .compute_units = units ? (int)units : 1,
+        .max_group = group > 1 << 20 ? 1 << 20 : group ? (int)group : 1,
+        .local_size = local,
+        .global_size = global,
+        .max_alloc = alloc,
+        .align = align_bits / 8 > 128 ? align_bits / 8 : 128,
+        .is_gpu = (type & CL_DEVICE_TYPE_GPU) != 0,
+    };
+}
+
+// A feature is there when its kernel builds and writes 1.
+struct probe {
+    enum weir_cap cap;
+    const char *extension; // a necessary claim; NULL = none
+    const char *source;
+};
+
+static const struct probe probes[] = {
+    { WEIR_CAP_VECTOR_DEREF, NULL,
+      "typedef float16 fu __attribute__((aligned(4)));\n"
+      "kernel void probe(global float *p, ulong o)\n"
+      "{\n"
+      "    for (int i = 0; i < 19; i++)\n"
+      "        p[o + i] = (float)i;\n"
+      "    float16 v = *(global const fu *)(p + o + 1) + 1.0f;\n"
+      "    *(global fu *)(p + o + 3) = v;\n"
+      "    int good = 1;\n"
+      "    for (int i = 3; i < 19; i++)\n"
+      "        good &= p[o + i] == (float)(i - 1);\n"
+      "    p[o] = good ? 1.0f : 0.0f;\n"
+      "}\n" },
+    { WEIR_CAP_FP16, "cl_khr_fp16",
+      "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n"
+      "kernel void probe(global float *p, ulong o)\n"
+      "{\n"
+      "    half h = (half)p[o + 1] * (half)2.0f + (half)1.0f;\n"
+      "    p[o] = h == (half)3.0f ? 1.0f : 0.0f;\n"
+      "}\n" },
+    { WEIR_CAP_FP64, "cl_khr_fp64",
+      "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n"
+      "kernel void probe(global float *p, ulong o)\n"
+      "{\n"
+      "    double d = (double)p[o + 1] + 1e-12;\n"
+      "    p[o] = d - 1.0 > 0.5e-12 && d - 1.0 < 2e-12 ? 1.0f : 0.0f;\n"
+      "}\n" },
+    { WEIR_CAP_SUBGROUPS, "cl_khr_subgroups",
+      "#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n"
+      "kernel void probe(global float *p, ulong o)\n"
+      "{\n"
+      "    float sum = sub_group_reduce_add(p[o + 1]);\n"
+      "    if (get_global_id(0) == 0)\n"
+      "        p[o] = sum == (float)get_sub_group_size() ? 1.0f : 0.0f;\n"
+      "}\n" },
+};
+
+#define PROBE_FLOATS 32
+
+static bool run_probe(weir_device *dev, const struct probe *probe)
+{
+    float data[PROBE_FLOATS] = { 0 };
+    weir_buf *buf = NULL;
+    weir_module *module = NULL;
+    weir_list *list = NULL;
+    for (int i = 1; i < PROBE_FLOATS; i++)
+        data[i] = 1.0f;
+    struct weir_build_params build = { .source = probe->source, .label = "feature probe" };
+    bool good = weir_module_build(dev, &build, &module) == WEIR_OK &&
+                weir_buf_create(dev, sizeof data, &buf) == WEIR_OK &&
+                weir_buf_write(buf, 0, data, sizeof data) == WEIR_OK;
+    struct weir_launch launch = {
+        .module = module, .kernel = "probe", .n_bufs = 1, .global = { 1, 1, 1 }, .label = "probe",
+    };
+    launch.bufs[0] = (struct weir_buf_ref) { .buf = buf, .elem_size = 4 };
+    good = good && weir_list_record(dev, &launch, 1, &list) == WEIR_OK &&
+           weir_list_replay(dev, list) == WEIR_OK &&
+           weir_buf_read(buf, 0, data, sizeof data) == WEIR_OK && data[0] == 1.0f;
+    weir_list_destroy(dev, &list);
+    weir_buf_destroy(&buf);
+    weir_module_destroy(dev, &module);
+    return good;
+}
+
+static bool claims(cl_device_id id, const char *extension)
+{
+    char text[8192] = "";
+    size_t n = strlen(extension);
+    if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof text - 1, text, NULL) != CL_SUCCESS)
+        return false;
+    for (const char *at = strstr(text, extension); at; at = strstr(at + n, extension))
+        if ((at == text || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
+            return true;
+    return false;
+}
+
+enum weir_status weir_cl_probe(weir_device *dev)
+{
+    // A feature that is not there is no error: the reasons go to the debug log only.
+    struct weir_log log = dev->log;
+    dev->log.callback = NULL;
+    for (size_t i = 0; i < WEIR_COUNT(probes); i++) {
+        const struct probe *probe = &probes[i];
+        bool there = (!probe->extension || claims(weir_cl(dev)->id, probe->extension)) &&
+                     run_probe(dev, probe);
+        if (there)
+            dev->info.caps.features |= probe->cap;
+        weir_logf(&log, WEIR_LOG_DEBUG, "%s: feature %#x is %s", dev->info.name,
+                  (unsigned)probe->cap, there ? "there" : "absent");
+    }
+    dev->log = log;
+    return WEIR_OK;
+}

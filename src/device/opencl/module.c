@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiling kernel text. Options are the exact ones always: no fast-math switch ever; what else a
+// device needs (software fma, software division) follows from its capabilities.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "device/opencl/opencl.h"
+
+// All options of a build; the caller frees it. NULL when out of memory.
+static char *build_options(const weir_device *dev, const char *extra)
+{
+    struct weir_strbuf buf = { 0 };
+    weir_strbuf_puts(&buf, "-cl-std=CL1.2");
+    if (weir_cl(dev)->correctly_rounded)
+        weir_strbuf_puts(&buf, " -cl-fp32-correctly-rounded-divide-sqrt");
+    if (!weir_device_has(dev, WEIR_CAP_FMA))
+        weir_strbuf_puts(&buf, " -DWEIR_SOFT_FMA");
+    if (!weir_device_has(dev, WEIR_CAP_DIV_SQRT))
+        weir_strbuf_puts(&buf, " -DWEIR_SOFT_DIV");
+    if (extra && extra[0])
+        weir_strbuf_printf(&buf, " %s", extra);
+    return weir_strbuf_finish(&buf);
+}
+
+static void log_build_failure(const weir_device *dev, cl_program program, const char *label,
+                              const char *options, int code)
+{
+    size_t size = 0;
+    char *text = NULL;
+    clGetProgramBuildInfo(program, weir_cl(dev)->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+    if (size > 0)
+        text = calloc(1, size + 1);
+    if (text)
+        clGetProgramBuildInfo(program, weir_cl(dev)->id, CL_PROGRAM_BUILD_LOG, size, text, NULL);
+    weir_logf(&dev->log, WEIR_LOG_ERROR,
+              "%s: building '%s' failed with %s (%d)\noptions: %s\nbuild log:\n%s", dev->info.name,
+              label, weir_cl_error_name(code), code, options,
+              text && text[0] ? text : "(the driver gave none)");
+    free(text);
+}
+
+static enum weir_status compile(weir_device *dev, const char *source, const char *options,
+                                const char *label, cl_program *out)
+{
+    const struct weir_cl *cl = weir_cl(dev);
+    cl_int code;
+    cl_program program = clCreateProgramWithSource(cl->context, 1, &source, NULL, &code);
+    if (code != CL_SUCCESS)
+        return weir_cl_check(dev, code, "clCreateProgramWithSource", label);
+    code = clBuildProgram(program, 1, &cl->id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        log_build_failure(dev, program, label, options, code);
+        clReleaseProgram(program);
+        return weir_cl_status(code) == WEIR_NOMEM ? WEIR_NOMEM : WEIR_BUILD;
+    }
+    *out = program;
+    return WEIR_OK;
+}
+
+static uint64_t program_key(const weir_device *dev, const char *source, const char *options)
+{
+    struct weir_hasher hasher;
+    weir_hasher_init(&hasher, 0);
+    weir_hasher_add_text(&hasher, weir_version());
+    weir_hasher_add_text(&hasher, dev->info.platform);
+    weir_hasher_add_text(&hasher, dev->info.name);
+    weir_hasher_add_text(&hasher, dev->info.driver);
+    weir_hasher_add_text(&hasher, options);
+    weir_hasher_add_text(&hasher, source);
+    return weir_hasher_digest(&hasher);
+}
+
+// A program of this text: from memory, or built.
+static enum weir_status get_program(weir_device *dev, const char *source, const char *options,
+                                    const char *label, cl_program *out)
+{
+    struct weir_cl *cl = weir_cl(dev);
+    uint64_t key = program_key(dev, source, options);
+    for (struct weir_cl_program *p = cl->programs; p; p = p->next) {
+        if (p->key == key) {
+            *out = p->program;
+            return WEIR_OK;
+        }
+    }
+    struct weir_cl_program *p = calloc(1, sizeof *p);
+    if (!p)
+        return weir_fail(&dev->log, WEIR_NOMEM, "out of memory building '%s'", label);
+    enum weir_status status = compile(dev, source, options, label, &p->program);
+    if (status != WEIR_OK) {
+        free(p);
+        return status;
+    }
+    p->key = key;
+    p->next = cl->programs;
+    cl->programs = p;
+    *out = p->program;
+    return WEIR_OK;
+}
+
+enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_params *p,
+                                      weir_module **out)
+{
+    const char *label = p->label ? p->label : "kernels";
+    enum weir_status status = WEIR_NOMEM;
+    char *options = build_options(dev, p->options);
+    struct weir_cl_module *module = calloc(1, sizeof *module);
+    if (module)
+        module->label = strdup(label);
+    if (!options || !module || !module->label) {
+        weir_logf(&dev->log, WEIR_LOG_ERROR, "out of memory building '%s'", label);
+        goto error;
+    }
+    status = get_program(dev, p->source, options, label, &module->program);
+    if (status != WEIR_OK)
+        goto error;
+    free(options);
+    *out = &module->base;
+    return WEIR_OK;
+error:
+    free(options);
+    if (module)
+        free(module->label);
+    free(module);
+    return status;
+}
+
+void weir_cl_module_destroy(weir_device *dev, weir_module *module)
+{
+    struct weir_cl_module *m = (struct weir_cl_module *)module;
+    free(m->label);
+    free(m);
+}
+
+void weir_cl_programs_release(struct weir_cl *cl)
+{
+    while (cl->programs) {
+        struct weir_cl_program *p = cl->programs;
+        cl->programs = p->next;
+        clReleaseProgram(p->program);
+        free(p);
+    }
+}

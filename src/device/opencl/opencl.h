@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the OpenCL backend share. OpenCL 1.2 only; whatever is newer is detected.
+#ifndef WEIR_DEVICE_OPENCL_H
+#define WEIR_DEVICE_OPENCL_H
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+#include "device/device.h"
+
+// Writes up to this size are copied first, so that the caller need not wait for the queue.
+#define WEIR_CL_STAGING_MAX ((size_t)1 << 20)
+
+struct weir_cl_staging { // a copy on its way to the device
+    struct weir_cl_staging *next;
+    cl_event done;
+    unsigned char bytes[];
+};
+
+struct weir_cl_program { // built programs, shared by modules of the same text
+    struct weir_cl_program *next;
+    uint64_t key;
+    cl_program program;
+};
+
+// weir_device.priv
+struct weir_cl {
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;     // in order
+    cl_command_queue profiling; // created at the first profile; NULL before
+    struct weir_cl_staging *staging;
+    struct weir_cl_program *programs;
+    bool correctly_rounded; // the driver takes -cl-fp32-correctly-rounded-divide-sqrt
+};
+
+struct weir_cl_module {
+    struct weir_module base;
+    cl_program program; // borrowed from weir_cl.programs
+    char *label;
+};
+
+static inline struct weir_cl *weir_cl(const weir_device *dev)
+{
+    return (struct weir_cl *)dev->priv;
+}
+
+// error.c
+const char *weir_cl_error_name(int code);   // "CL_INVALID_VALUE"
+enum weir_status weir_cl_status(int code);
+// OK, or logs "<device>: <call> of <what> failed with <name>" and gives the matching status.
+enum weir_status weir_cl_check(const weir_device *dev, int code, const char *call,
+                               const char *what);
+
+// platform.c
+// Trimmed text of at most n-1 characters, "" where the driver has none.
+void weir_cl_device_text(cl_device_id id, cl_device_info what, char *dst, size_t n);
+int weir_cl_list(const struct weir_device_params *params, struct weir_device_info *rows, int max);
+// The index-th usable device; false if there are not so many.
+bool weir_cl_find(const struct weir_device_params *params, int index, cl_platform_id *platform,
+                  cl_device_id *id, struct weir_device_info *info);
+
+// caps.c
+void weir_cl_caps(cl_device_id id, struct weir_caps *caps); // by query: cheap
+enum weir_status weir_cl_probe(weir_device *dev);           // by trial build and run
+
+// buffer.c
+enum weir_status weir_cl_buf_create(weir_device *dev, size_t size, weir_buf **out);
+void weir_cl_buf_destroy(weir_device *dev, weir_buf *buf);
+enum weir_status weir_cl_buf_write(weir_device *dev, weir_buf *buf, size_t offset, const void *src,
+                                   size_t size);
+enum weir_status weir_cl_buf_read(weir_device *dev, weir_buf *buf, size_t offset, void *dst,
+                                  size_t size);
+enum weir_status weir_cl_buf_copy(weir_device *dev, weir_buf *src, size_t so, weir_buf *dst,
+                                  size_t d_o, size_t size);
+enum weir_status weir_cl_buf_fill(weir_device *dev, weir_buf *buf, size_t offset, uint32_t word,
+                                  size_t size);
+void weir_cl_staging_collect(weir_device *dev, bool all); // frees copies that have arrived
+
+// module.c
+enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_params *p,
+                                      weir_module **out);
+void weir_cl_module_destroy(weir_device *dev, weir_module *module);
+void weir_cl_programs_release(struct weir_cl *cl);
+
+// list.c
+enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
+                                     weir_list **out);
+enum weir_status weir_cl_list_replay(weir_device *dev, weir_list *list);
+enum weir_status weir_cl_list_profile(weir_device *dev, weir_list *list, struct weir_timing *rows);
+void weir_cl_list_destroy(weir_device *dev, weir_list *list);
+
+#endif
