@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packs the right operand of a contraction into panels that the wide kernel streams:
+//   dst[batch][panel][term][16 CT_VECS], columns beyond CT_COL3 zero.
+// Knobs (contract_knobs.cl): CT_COL3, CT_TERM*, CT_BATCH* with their strides in b.
+// Geometry: local 1, global = blocks of CT_STEP terms, panels, batches.
+#pragma OPENCL FP_CONTRACT OFF
+#include "vector16.cl"
+#include "contract_knobs.cl"
+#ifndef CT_VECS
+#define CT_VECS 2
+#endif
+#ifndef CT_STEP
+#define CT_STEP 16
+#endif
+#define CT_TERM_AT(k)                                                                      \
+    ((k) % CT_TERM3 * CT_B_TERM3 + (k) / CT_TERM3 % CT_TERM2 * CT_B_TERM2 +                \
+     (k) / (CT_TERM3 * CT_TERM2) % CT_TERM1 * CT_B_TERM1 +                                 \
+     (k) / (CT_TERM3 * CT_TERM2 * CT_TERM1) * CT_B_TERM0)
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
+{
+    const CT_INT k = (CT_INT)get_global_id(0) * CT_STEP;
+    const CT_INT panel = get_global_id(1), z = get_global_id(2);
+    const CT_INT z5 = z % CT_BATCH5, z4 = z / CT_BATCH5 % CT_BATCH4;
+    const CT_INT z3 = z / (CT_BATCH5 * CT_BATCH4) % CT_BATCH3;
+    const CT_INT z2 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3) % CT_BATCH2;
+    const CT_INT z1 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2) % CT_BATCH1;
+    const CT_INT z0 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2 * CT_BATCH1);
+    global const float *src = p0 + o0 + CT_B + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 +
+        z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5 +
+        panel * (16 * CT_VECS) * CT_B_COL3;
+    global float *dst = p1 + o1 +
+        ((z * CT_DIV_UP(CT_COL3, 16 * CT_VECS) + panel) * CT_TERMS + k) * (16 * CT_VECS);
+    const int left = min((CT_INT)(16 * CT_VECS), CT_COL3 - panel * (16 * CT_VECS));
+    const int terms = min((CT_INT)CT_STEP, CT_TERMS - k);
+
+#if CT_B_COL3 == 1
+    for (int i = 0; i < terms; i++) {
+        global const float *s = src + CT_TERM_AT(k + i);
+        if (left == 16 * CT_VECS) {
+#pragma unroll
+            for (int v = 0; v < CT_VECS; v++)
+                WEIR_STORE16(dst + 16 * (i * CT_VECS + v), WEIR_LOAD16(s + 16 * v));
+        } else {
+            for (int n = 0; n < 16 * CT_VECS; n++)
+                dst[i * (16 * CT_VECS) + n] = n < left ? s[n] : 0.0f;
+        }
+    }
+#else
+    // Terms lie next to each other in the source: turned round in a small square that stays in L1.
+    float square[CT_STEP * 16];
+    for (int v = 0; v < CT_VECS; v++) {
+        for (int n = 0; n < 16; n++) {
+            global const float *s = src + (16 * v + n) * CT_B_COL3;
+            if (16 * v + n >= left) {
+                for (int i = 0; i < CT_STEP; i++)
+                    square[i * 16 + n] = 0.0f;
+            } else if (terms == CT_STEP) {
+#pragma unroll
+                for (int i = 0; i < CT_STEP; i++)
+                    square[i * 16 + n] = s[CT_TERM_AT(k + i)];
+            } else {
+                for (int i = 0; i < terms; i++)
+                    square[i * 16 + n] = s[CT_TERM_AT(k + i)];
+            }
+        }
+        for (int i = 0; i < terms; i++)
+            for (int n = 0; n < 16; n++)
+                dst[16 * (i * CT_VECS + v) + n] = square[i * 16 + n];
+    }
+#endif
+}
+#undef CT_TERM_AT
+#include "contract_end.cl"

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Contraction for wide devices (CPUs): one work-item computes a tile of CT_TILE_H x CT_TILE_W rows by
+// 16 CT_VECS columns in registers; no local memory, no barriers. The knobs are in contract_knobs.cl.
+//
+// a is read by scalars at literal distances from one pointer; b by whole vectors: column c of the
+// innermost loop is lane c % 16 of vector c / 16 % CT_VECS of panel c / (16 CT_VECS); panels are
+// CT_PANEL elements apart and zero-padded. The last tile of a row of tiles is moved back to end on the
+// last row and stores only what its neighbour does not, so every output is stored exactly once.
+// Geometry: local 1; global = tiles of rows, (outer columns x panels), batches (x chunks if CT_SPLIT).
+#pragma OPENCL FP_CONTRACT OFF
+#include "vector16.cl"
+#include "contract_knobs.cl"
+#ifndef CT_VECS
+#define CT_VECS 2
+#endif
+#ifndef CT_TILE_H
+#define CT_TILE_H 1
+#endif
+#ifndef CT_TILE_W
+#define CT_TILE_W 1
+#endif
+#ifndef CT_PANEL
+#define CT_PANEL 0
+#endif
+#define CT_TILE (CT_TILE_H * CT_TILE_W)
+#define CT_A_AT(r) ((r) / CT_TILE_W * CT_A_ROW2 + (r) % CT_TILE_W * CT_A_ROW3)
+#define CT_O_AT(r) ((r) / CT_TILE_W * CT_O_ROW2 + (r) % CT_TILE_W * CT_O_ROW3)
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS
+#if CT_SPLIT
+             , int first_chunk
+#endif
+             )
+{
+    CT_INT t = get_global_id(0);
+    const CT_INT tw = t % CT_DIV_UP(CT_ROW3, CT_TILE_W);
+    t /= CT_DIV_UP(CT_ROW3, CT_TILE_W);
+    const CT_INT th = t % CT_DIV_UP(CT_ROW2, CT_TILE_H);
+    t /= CT_DIV_UP(CT_ROW2, CT_TILE_H);
+    const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
+    const CT_INT r3 = min(tw * CT_TILE_W, (CT_INT)(CT_ROW3 - CT_TILE_W));
+    const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
+    t = get_global_id(1);
+    const CT_INT panel = t % CT_DIV_UP(CT_COL3, 16 * CT_VECS);
+    t /= CT_DIV_UP(CT_COL3, 16 * CT_VECS);
+    const CT_INT c2 = t % CT_COL2, c1 = t / CT_COL2 % CT_COL1, c0 = t / (CT_COL2 * CT_COL1);
+    t = get_global_id(2);
+    const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
+    t /= CT_BATCH5 * CT_BATCH4;
+    const CT_INT z3 = t % CT_BATCH3, z2 = t / CT_BATCH3 % CT_BATCH2;
+    t /= CT_BATCH3 * CT_BATCH2;
+    const CT_INT z1 = t % CT_BATCH1, z0 = t / CT_BATCH1 % CT_BATCH0;
+    global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 +
+        r3 * CT_A_ROW3 + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 + z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 +
+        z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
+    global const float *b = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
+        panel * CT_PANEL + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 + z2 * CT_B_BATCH2 +
+        z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
+    CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 +
+        c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + panel * (16 * CT_VECS) * CT_O_COL3 +
+        z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 +
+        z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5;
+
+    float16 acc[CT_TILE * CT_VECS];
+#pragma unroll
+    for (int i = 0; i < CT_TILE * CT_VECS; i++)
+        acc[i] = (float16)(0.0f);
+#if CT_SPLIT
+    const int chunk = get_global_id(2) / CT_BATCHES + first_chunk;
+    const int end_chunk = chunk + 1;
+    CT_INT k = chunk ? CT_CUT(chunk - 1) : 0;
+    int k3 = k % CT_TERM3, k2 = k / CT_TERM3 % CT_TERM2;
+    int k1 = k / (CT_TERM3 * CT_TERM2) % CT_TERM1, k0 = k / (CT_TERM3 * CT_TERM2 * CT_TERM1);
+    out += (chunk - first_chunk) * CT_PARTIAL;
+#else
+    const int chunk = 0, end_chunk = CT_CHUNKS;
+    CT_INT k = 0;
+    int k3 = 0, k2 = 0, k1 = 0, k0 = 0;
+    float16 sum[CT_TILE * CT_VECS];
+#pragma unroll
+    for (int i = 0; i < CT_TILE * CT_VECS; i++)
+        sum[i] = (float16)(0.0f);
+#endif
+    for (int c = chunk; c < end_chunk; c++) {
+        const CT_INT end = CT_CUT(c);
+        // A run is the part of the innermost term loop that lies in this chunk.
+        while (k < end) {
+            const int run = min((CT_INT)(CT_TERM3 - k3), end - k);
+            global const float *pa =
+                a + k0 * CT_A_TERM0 + k1 * CT_A_TERM1 + k2 * CT_A_TERM2 + k3 * CT_A_TERM3;
+            global const float *pb =
+                b + k0 * CT_B_TERM0 + k1 * CT_B_TERM1 + k2 * CT_B_TERM2 + k3 * CT_B_TERM3;
+            for (int i = 0; i < run; i++) {
+                float16 bv[CT_VECS];
+#pragma unroll
+                for (int v = 0; v < CT_VECS; v++)
+                    bv[v] = WEIR_LOAD16(pb + 16 * v);
+#pragma unroll
+                for (int r = 0; r < CT_TILE; r++) {
+                    const float16 av = (float16)(pa[CT_A_AT(r)]);
+#pragma unroll
+                    for (int v = 0; v < CT_VECS; v++)
+                        acc[r * CT_VECS + v] = CT_FMA16(av, bv[v], acc[r * CT_VECS + v]);
+                }
+                pa += CT_A_TERM3;
+                pb += CT_B_TERM3;
+            }
+            k += run;
+            k3 += run;
+            if (k3 == CT_TERM3) {
+                k3 = 0;
+                k2++;
+            }
+            if (k2 == CT_TERM2) {
+                k2 = 0;
+                k1++;
+            }
+            if (k1 == CT_TERM1) {
+                k1 = 0;
+                k0++;
+            }
+        }
+#if !CT_SPLIT
+#pragma unroll
+        for (int i = 0; i < CT_TILE * CT_VECS; i++) {
+            sum[i] = sum[i] + acc[i];
+            acc[i] = (float16)(0.0f);
+        }
+#endif
+    }
+#if CT_SPLIT
+#define CT_RESULT acc
+#else
+#define CT_RESULT sum
+#endif
+    const int skip_w = tw * CT_TILE_W - r3, skip_h = th * CT_TILE_H - r2;
+#pragma unroll
+    for (int r = 0; r < CT_TILE; r++) {
+        if (CT_ROW3 % CT_TILE_W && r % CT_TILE_W < skip_w)
+            continue;
+        if (CT_ROW2 % CT_TILE_H && r / CT_TILE_W < skip_h)
+            continue;
+#pragma unroll
+        for (int v = 0; v < CT_VECS; v++) {
+            const CT_INT o = out + CT_O_AT(r) + 16 * v * CT_O_COL3;
+            const int left = CT_COL3 - panel * (16 * CT_VECS) - 16 * v;
+            if (CT_O_COL3 == 1 && (CT_COL3 % (16 * CT_VECS) == 0 || left >= 16)) {
+                CT_PUT16(CT_RESULT[r * CT_VECS + v], o);
+            } else {
+                union {
+                    float16 v;
+                    float s[16];
+                } lanes;
+                lanes.v = CT_RESULT[r * CT_VECS + v];
+                for (int l = 0; l < min(left, 16); l++) {
+                    CT_PUT(lanes.s[l], o + l * CT_O_COL3);
+                }
+            }
+        }
+    }
+}
+#undef CT_RESULT
+#undef CT_TILE
+#undef CT_A_AT
+#undef CT_O_AT
+#include "contract_end.cl"
