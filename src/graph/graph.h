@@ -28,13 +28,14 @@ union weir_attrs {
     struct { uint32_t axes; } reduce;                       // bit a = axis a
     struct { int axis; bool along, descending; } axis;      // gather, scatter, sort, cumsum, concat, iota, arg
     struct { int perm[WEIR_MAX_RANK]; } permute;
-    struct { int64_t start[WEIR_MAX_RANK], step[WEIR_MAX_RANK]; } slice; // out extents are in the type; step < 0 flips
+    struct weir_shape shape;                                // reshape, broadcast: of the result
+    struct { int64_t start[WEIR_MAX_RANK], step[WEIR_MAX_RANK], n[WEIR_MAX_RANK]; } slice; // n: result extents; step < 0 flips
     struct { int64_t lo[WEIR_MAX_RANK], hi[WEIR_MAX_RANK], interior[WEIR_MAX_RANK]; double value; } pad;
     struct { bool ta, tb; } matmul;
     struct weir_conv_attrs conv;
     struct { bool lower, transpose, unit; } solve;
     struct { bool inverse; } fft;
-    struct { uint32_t stream; bool per_row; } random;
+    struct { struct weir_shape shape; enum weir_dtype dtype; int axis; uint32_t stream; bool per_row; } gen; // iota, random
     struct { int index; } part;
     struct { enum weir_dtype dtype; } cast;
     struct { const void *data; size_t size; } constant;     // data owned by the graph's arena
