@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Template body (scalar.h): sin, cos, atan2. Angles are reduced with as much of 2 / pi as needed, in
+// integers, for every input.
+
+// sin of (quadrant + f + fl) quarter turns, |f| <= 1/2.
+WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
+{
+    // r + rl = (f + fl) pi / 2
+    VF r = f * 0x1.921fb6p+0f;
+    VF rl = WEIR_FMA(f, KF(0x1.921fb6p+0f), -r);
+    rl = WEIR_FMA(f, KF(-0x1.777a5cp-25f), WEIR_FMA(fl, KF(0x1.921fb6p+0f), rl));
+    VF t = r * r;
+    VF s = WEIR_FMA(KF(0x1.7cd00ep-19f), t, KF(-0x1.a05baap-13f));
+    s = WEIR_FMA(s, t, KF(0x1.111176p-7f));
+    s = WEIR_FMA(s, t, KF(-0x1.555556p-3f));
+    VF h = 0.5f * r * r, hl = WEIR_FMA(0.5f * r, r, -h);
+    VF sine = r + WEIR_FMA(r * t, s, WEIR_FMA(-rl, h, rl));
+    VF c = WEIR_FMA(KF(-0x1.371c86p-22f), t, KF(0x1.a075d8p-16f));
+    c = WEIR_FMA(c, t, KF(-0x1.6c1762p-10f));
+    c = WEIR_FMA(c, t, KF(0x1.555556p-5f));
+    VF u = 1.0f - h;
+    VF cosine = u + (((1.0f - u) - h) + (WEIR_FMA(t * t, c, -hl) - r * rl));
+    VF y = (quadrant & 1u) != 0u ? cosine : sine;
+    return AS_F(AS_U(y) ^ ((quadrant & 2u) << 30));
+}
+
+// |x| = (quadrant + f + fl) pi / 2 + a multiple of 2 pi, |f| <= 1/2, for finite |x| >= 1/2.
+WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
+{
+    VU a = AS_U(x) & 0x7fffffffu;
+    VU e = a >> 23;
+    VU m = ((a & 0x7fffffu) | 0x800000u) << 8;
+    // Bits of 2 / pi of a weight that makes whole turns with m are left out: 96 bits from bit `at` of
+    // (64 zeros, 2 / pi) on give the angle mod 4 quadrants with 62 bits behind the point.
+    VU at = e < 126u ? KU(30) : e - 96u;
+    VU w = at >> 5, sh = at & 31u;
+    VU t0 = w == 0u ? KU(0) : (w == 1u ? KU(0) : (w == 2u ? KU(0xa2f9836eu)
+          : (w == 3u ? KU(0x4e441529u) : KU(0xfc2757d1u))));
+    VU t1 = w == 0u ? KU(0) : (w == 1u ? KU(0xa2f9836eu) : (w == 2u ? KU(0x4e441529u)
+          : (w == 3u ? KU(0xfc2757d1u) : KU(0xf534ddc0u))));
+    VU t2 = w == 0u ? KU(0xa2f9836eu) : (w == 1u ? KU(0x4e441529u) : (w == 2u ? KU(0xfc2757d1u)
+          : (w == 3u ? KU(0xf534ddc0u) : KU(0xdb629599u))));
+    VU t3 = w == 0u ? KU(0x4e441529u) : (w == 1u ? KU(0xfc2757d1u) : (w == 2u ? KU(0xf534ddc0u)
+          : (w == 3u ? KU(0xdb629599u) : KU(0x3c439041u))));
+    VU b0 = (t0 << sh) | ((t1 >> 1) >> (31u - sh));
+    VU b1 = (t1 << sh) | ((t2 >> 1) >> (31u - sh));
+    VU b2 = (t2 << sh) | ((t3 >> 1) >> (31u - sh));
+    // The upper 64 of the low 96 bits of m * (b0, b1, b2).
+    VU mid = m * b1 + weir_mulhi(m, b2);
+    VU high = m * b0 + weir_mulhi(m, b1) + (mid < m * b1 ? KU(1) : KU(0));
+    VU q = (high + 0x20000000u) >> 30;
+    *quadrant = q;
+    VI part = U_TO_I(high - (q << 30));
+    // Three exact pieces of the fraction: 24, 24 and 16 bits.
+    VF f0 = TO_F(part >> 8) * 0x1p-22f;
+    VF f1 = TO_F(U_TO_I((I_TO_U(part & 255) << 16) | (mid >> 16))) * 0x1p-46f;
+    VF f2 = TO_F(U_TO_I(mid & 0xffffu)) * 0x1p-62f;
+    VF s = f0 + f1, d = s - f0;
+    VF l = ((f0 - (s - d)) + (f1 - d)) + f2;
+    VF f = s + l;
+    *fl = (s - f) + l;
+    return f;
+}
+
+// Below 1/2 the angle is x * (2 / pi) in two floats.
+WEIR_FN VF VN(angle_small)(VF a, VF *fl)
+{
+    VF f = a * 0x1.45f306p-1f;
+    *fl = WEIR_FMA(a, KF(0x1.45f306p-1f), -f) + a * 0x1.b9391p-26f;
+    return f;
+}
+
+WEIR_FN VF VN(sin_f)(VF x)
+{
+    VF a = VN(abs_f)(x), fl, sl;
+    VI tiny = a < 0x1p-12f, small = a < 0.5f, ok = VN(is_finite_f)(x);
+    VU q;
+    VF f = VN(angle_reduce)(ok ? a : KF(1.0f), &fl, &q);
+    VF s = VN(angle_small)(small ? a : KF(0.0f), &sl);
+    VF y = VN(sin_quadrant)(small ? s : f, small ? sl : fl, small ? KU(0) : q);
+    y = AS_F(AS_U(y) ^ (AS_U(x) & 0x80000000u));
+    y = tiny ? x : y;
+    return ok ? y : VN(nan_f)();
+}
+
+WEIR_FN VF VN(cos_f)(VF x)
+{
+    VF a = VN(abs_f)(x), fl, sl;
+    VI small = a < 0.5f, ok = VN(is_finite_f)(x);
+    VU q;
+    VF f = VN(angle_reduce)(ok ? a : KF(1.0f), &fl, &q);
+    VF s = VN(angle_small)((small & (a > 0x1p-30f)) ? a : KF(0.0f), &sl);
+    VF y = VN(sin_quadrant)(small ? s : f, small ? sl : fl, (small ? KU(0) : q) + 1u);
+    return ok ? y : VN(nan_f)();
+}
+
+// atan(q) for 0 <= q <= 1.
+WEIR_FN VF VN(atan_unit)(VF q)
+{
+    VF t = q * q;
+    VF p = WEIR_FMA(KF(0x1.2d62b6p-10f), t, KF(-0x1.eb72eap-8f));
+    p = WEIR_FMA(p, t, KF(0x1.77a6ecp-6f));
+    p = WEIR_FMA(p, t, KF(-0x1.71e1b2p-5f));
+    p = WEIR_FMA(p, t, KF(0x1.157f68p-4f));
+    p = WEIR_FMA(p, t, KF(-0x1.6982ccp-4f));
+    p = WEIR_FMA(p, t, KF(0x1.c51c64p-4f));
+    p = WEIR_FMA(p, t, KF(-0x1.2476cap-3f));
+    p = WEIR_FMA(p, t, KF(0x1.999824p-3f));
+    p = WEIR_FMA(p, t, KF(-0x1.555552p-2f));
+    return WEIR_FMA(q * t, p, q);
+}
+
+WEIR_FN VF VN(atan2_f)(VF y, VF x)
+{
+    VF ax = VN(abs_f)(x), ay = VN(abs_f)(y);
+    VI steep = ay > ax;
+    VF num = steep ? ax : ay, den = steep ? ay : ax;
+    VI same = (num == den);
+    VF q = WEIR_DIV(num, (same | (den == 0.0f)) ? KF(1.0f) : den);
+    q = same ? KF(1.0f) : q;
+    q = den == 0.0f ? KF(0.0f) : q;
+    VF r = VN(atan_unit)(q);
+    r = steep ? 0x1.921fb6p+0f - (r + 0x1.777a5cp-25f) : r;
+    r = AS_I(x) < 0 ? 0x1.921fb6p+1f - (r + 0x1.777a5cp-24f) : r;
+    r = VN(copysign_f)(r, y);
+    return ((x != x) | (y != y)) ? VN(nan_f)() : r;
+}
