@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dmath.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "flow/integrate.h"
