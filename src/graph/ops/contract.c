@@ -116,16 +116,17 @@ static bool matmul_cases(int idx, struct weir_op_case *c)
     return true;
 }
 
-const struct weir_op weir_op_matmul = {.name = "matmul",
-                                       .desc =
-                                           "batched matrix product, sums by the contraction rule",
-                                       .arity = 2,
-                                       .cls = WEIR_OP_CONTRACT,
-                                       .infer = infer_matmul,
-                                       .host = WEIR_NESTS(matmul),
-                                       .vjp = weir_vjp_matmul,
-                                       .jvp = weir_jvp_matmul,
-                                       .cases = matmul_cases};
+const struct weir_op weir_op_matmul = {
+    .name = "matmul",
+    .desc = "batched matrix product, sums by the contraction rule",
+    .arity = 2,
+    .cls = WEIR_OP_CONTRACT,
+    .infer = infer_matmul,
+    .host = WEIR_NESTS(matmul),
+    .vjp = weir_vjp_matmul,
+    .jvp = weir_jvp_matmul,
+    .cases = matmul_cases,
+};
 
 // --- convolutions ---
 
@@ -387,16 +388,17 @@ static bool conv_weight_grad_cases(int idx, struct weir_op_case *c)
     return conv_case(idx, c, CASE_WEIGHT_GRAD);
 }
 
-const struct weir_op weir_op_conv = {.name = "conv",
-                                     .desc =
-                                         "convolution, 1 to 3 spatial axes, sums over (tap.., ci)",
-                                     .arity = 2,
-                                     .cls = WEIR_OP_CONTRACT,
-                                     .infer = infer_conv,
-                                     .host = WEIR_NESTS(conv),
-                                     .vjp = weir_vjp_conv,
-                                     .jvp = weir_jvp_conv,
-                                     .cases = conv_cases};
+const struct weir_op weir_op_conv = {
+    .name = "conv",
+    .desc = "convolution, 1 to 3 spatial axes, sums over (tap.., ci)",
+    .arity = 2,
+    .cls = WEIR_OP_CONTRACT,
+    .infer = infer_conv,
+    .host = WEIR_NESTS(conv),
+    .vjp = weir_vjp_conv,
+    .jvp = weir_jvp_conv,
+    .cases = conv_cases,
+};
 
 const struct weir_op weir_op_conv_input_grad = {
     .name = "conv_input_grad",
@@ -407,14 +409,17 @@ const struct weir_op weir_op_conv_input_grad = {
     .host = WEIR_NESTS(conv_input_grad),
     .vjp = weir_vjp_conv_input_grad,
     .jvp = weir_jvp_conv_input_grad,
-    .cases = conv_input_grad_cases};
+    .cases = conv_input_grad_cases,
+};
 
-const struct weir_op weir_op_conv_weight_grad = {.name = "conv_weight_grad",
-                                                 .desc = "its gradient for w, sums over (n, out..)",
-                                                 .arity = 2,
-                                                 .cls = WEIR_OP_CONTRACT,
-                                                 .infer = infer_conv_weight_grad,
-                                                 .host = WEIR_NESTS(conv_weight_grad),
-                                                 .vjp = weir_vjp_conv_weight_grad,
-                                                 .jvp = weir_jvp_conv_weight_grad,
-                                                 .cases = conv_weight_grad_cases};
+const struct weir_op weir_op_conv_weight_grad = {
+    .name = "conv_weight_grad",
+    .desc = "its gradient for w, sums over (n, out..)",
+    .arity = 2,
+    .cls = WEIR_OP_CONTRACT,
+    .infer = infer_conv_weight_grad,
+    .host = WEIR_NESTS(conv_weight_grad),
+    .vjp = weir_vjp_conv_weight_grad,
+    .jvp = weir_jvp_conv_weight_grad,
+    .cases = conv_weight_grad_cases,
+};
