@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiler's inside. Passes, in order, each one file with one entry point and a text dump:
-//   simplify   legal rewrites, dead values              graph -> list of live values
-//   schedule   groups (map, row, contract, opaque, ...)  values -> groups
-//   plan       lifetimes -> offsets in one arena
-//   write      groups -> kernel text (OpenCL) or loop nests with descriptions (host)
-//   record     launches with arguments, replayed
+//   simplify   legal rewrites, dead values               graph  -> list of live values
+//   schedule   groups (map, row, contract, opaque, ...)  values -> groups, and which values get memory
+//   write      kernel text and launches (OpenCL), or loop nests with descriptions (host)
+//   plan       lifetimes of slots -> offsets in one arena
+//   record     buffers, module, launches with arguments; replayed
 // The host path is the same pipeline without fusion: one group an operation, loop nests as code.
 #ifndef WEIR_COMPILE_COMPILE_H
 #define WEIR_COMPILE_COMPILE_H
 
+#include "base/arena.h"
 #include "base/strbuf.h"
+#include "compile/emit.h"
 #include "graph/op.h"
 #include "graph/view.h"
 #include "weir/program.h"
@@ -22,26 +24,172 @@ struct weir_state {
     weir_buf *buf;
 };
 
+enum weir_slot_home {
+    WEIR_SLOT_ARENA,    // placed by the plan, shared over time
+    WEIR_SLOT_KEEP,     // placed by the plan, lives from its launch to the next run (an output)
+    WEIR_SLOT_CONSTANT, // in the program's buffer of constants
+    WEIR_SLOT_INPUT,    // in the program's staging buffer
+    WEIR_SLOT_STATE,    // a state's own buffer
+};
+
+// One tensor's memory.
+struct weir_slot {
+    enum weir_slot_home home;
+    enum weir_dtype dtype;
+    size_t size;          // bytes, at least one element
+    size_t offset;        // in its buffer
+    weir_state *state;    // STATE
+    const void *data;     // CONSTANT: the bytes
+    int input;            // INPUT: the graph's index of it
+    int alias;            // lives inside another slot from its first launch on (-1 = none)
+    int first, last;      // launches that write it first and touch it last; first = -1: never written
+    const char *name;     // for messages
+};
+
 enum weir_group_kind {
     WEIR_GROUP_MAP,      // elementwise over one iteration space, views as index arithmetic
     WEIR_GROUP_ROW,      // reductions along inner axes with the maps around them
+    WEIR_GROUP_REDUCE,   // one reduction with the maps before it
     WEIR_GROUP_CONTRACT, // matmul or convolution, with fused epilogue
     WEIR_GROUP_OPAQUE,   // an op with a skeleton of its own
-    WEIR_GROUP_COPY,     // makes a view contiguous
+    WEIR_GROUP_COPY,     // makes a view contiguous, copies to a state or to an output
     WEIR_GROUP_CALL,     // host call
-    WEIR_GROUP_LOOP,
 };
 
 struct weir_group {
     enum weir_group_kind kind;
     int id;
-    weir_value **nodes;   // in order; the last ones may be outputs
+    weir_value **nodes;   // in order of execution
     int n_nodes;
-    weir_value **inputs;  // materialised values read (through layouts)
-    int n_inputs;
-    weir_value **outputs; // values that get memory
+    weir_value **outputs; // the nodes that get memory
     int n_outputs;
-    size_t scratch;       // bytes the launches want beside
+    struct weir_operand from; // COPY: what is read
+    int copy_to;          // COPY: the slot written, row-major
+    bool state_copy;      // COPY of a new value to its state
+    int first_launch, n_launches;
 };
+
+// A launch before it has addresses.
+struct weir_planned {
+    const char *kernel;       // OpenCL; NULL for C functions
+    weir_host_fn *fn;
+    const void *desc;
+    bool host_callback;
+    uint32_t written;         // bit i: argument i is written
+    int n_args, n_ints;
+    struct weir_emit_arg *args;
+    int32_t ints[WEIR_LAUNCH_MAX_INTS];
+    size_t global[3], local[3];
+    const char *label;
+    int group;
+    bool state_copy;          // args[0] to the state args[1]; these are the last launches
+    bool dropped;             // the plan found it unnecessary
+};
+
+// A value whose memory may take the place of another that dies in the same launch: both are touched
+// at the same index only.
+struct weir_in_place {
+    int launch, out, in; // slots
+};
+
+struct weir_kernel_entry {
+    const char *name, *text; // text has "$K" for the name
+};
+
+struct weir_emit_state {
+    weir_device *dev;
+    const struct weir_compile_params *params;
+    struct weir_log log;
+    weir_arena *arena; // owned by the program: descriptions of host calls live in it
+    enum weir_status status; // the first failure of a writer
+
+    weir_value **live;
+    int n_live;
+    weir_value **outputs;
+    int n_outputs;
+    bool *has_memory;  // by value id: the value (or its parts) is stored
+    int *slot_of;      // by value id; -1 = none
+    int *output_slot;  // n_outputs
+
+    struct weir_slot *slots;
+    int n_slots, cap_slots;
+    struct weir_group *groups;
+    int n_groups, cap_groups;
+    struct weir_planned *launches;
+    int n_launches, cap_launches;
+    struct weir_in_place *in_place;
+    int n_in_place, cap_in_place;
+
+    struct weir_strbuf text; // of the module, after the prelude
+    struct weir_kernel_entry *kernels;
+    int n_kernels, cap_kernels;
+
+    size_t arena_size, live_size;
+    enum weir_status *call_status; // of the program: where host calls leave theirs
+    struct weir_strbuf dump_schedule, dump_plan;
+};
+
+// Grows an array of the arena so that one more entry fits; false when out of memory.
+bool weir_grow(weir_arena *arena, void **array, int n, int *cap, size_t size);
+
+// slots.c
+int weir_slot_add(struct weir_emit_state *c, const struct weir_slot *slot);
+int weir_slot_of(struct weir_emit_state *c, const weir_value *v); // of a value with memory
+// Where v's elements lie: v may be a view, a leaf, or any value with memory.
+void weir_operand_of(struct weir_emit_state *c, weir_value *v, struct weir_operand *out);
+// What v reads, although v has memory of its own (a view to be copied).
+void weir_operand_through(struct weir_emit_state *c, weir_value *v, struct weir_operand *out);
+struct weir_planned *weir_launch_add(struct weir_emit_state *c, const struct weir_planned *l);
+bool weir_operand_contiguous(const struct weir_operand *o);
+// Says that in `launch` (an index) `out` and `in` are touched at the same row-major index only, so
+// that they may share memory. Ignored unless both are whole and row-major.
+void weir_may_share(struct weir_emit_state *c, int launch, const struct weir_operand *out,
+                    const struct weir_operand *in);
+
+// The k-th result of an op with memory, row-major.
+void weir_result_of(struct weir_emit_state *c, weir_value *v, int k, struct weir_operand *out);
+void weir_plan_explain(const struct weir_emit_state *c); // logs who wants how much
+
+// Groups (schedule.c).
+struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kind kind);
+bool weir_group_single(struct weir_emit_state *c, weir_value *v); // of one operation
+bool weir_group_copy(struct weir_emit_state *c, weir_value *v);   // of a view with memory
+bool weir_has_group(const struct weir_emit_state *c, const weir_value *v);
+
+// The passes.
+enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c
+enum weir_status weir_write_host(struct weir_emit_state *c); // write_host.c
+enum weir_status weir_write_call(struct weir_emit_state *c, weir_value *v); // a host call, any device
+enum weir_status weir_write_cl(struct weir_emit_state *c);   // write_cl.c
+enum weir_status weir_plan(struct weir_emit_state *c);       // plan.c
+
+// A compiled graph. Everything it needs is its own: the graph may be gone.
+struct weir_program_input {
+    const weir_value *identity; // of the graph; never dereferenced
+    const char *name;
+    size_t offset, size;
+    bool used, bound;
+};
+
+struct weir_program {
+    weir_device *dev;
+    weir_arena *arena;
+    weir_buf *constants, *inputs, *memory; // NULL where nothing of the kind is needed
+    weir_module *module;
+    weir_list *list;
+    struct weir_program_input *input;
+    int n_inputs;
+    struct weir_program_output {
+        weir_buf *buf;
+        size_t offset, size;
+    } *output;
+    int n_outputs;
+    enum weir_status call_status; // of host calls, sticky within a run
+    struct weir_program_info info;
+    const char *label;
+};
+
+enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p); // record.c
+void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values); // dump.c
 
 #endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each pass decided, as text files in a folder: values, schedule, plan, kernels.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "compile/compile.h"
+
+static void write_text(const struct weir_emit_state *c, const char *what, const struct weir_strbuf *text)
+{
+    char path[4096];
+    const char *label = c->params->label ? c->params->label : "program";
+    snprintf(path, sizeof(path), "%s/%s.%s", c->params->dump_dir, label, what);
+    FILE *f = fopen(path, "w");
+    bool ok = f && (text->n == 0 || fwrite(text->s, 1, text->n, f) == text->n);
+    if ((f && fclose(f) != 0) || !ok)
+        weir_logf(&c->log, WEIR_LOG_WARN, "cannot write %s: %s", path, strerror(errno));
+}
+
+static void describe_launches(const struct weir_emit_state *c, struct weir_strbuf *out)
+{
+    for (int i = 0; i < c->n_launches; i++) {
+        const struct weir_planned *l = &c->launches[i];
+        weir_strbuf_printf(out, "%5d %s%s", i, l->kernel ? l->kernel : l->label,
+                           l->dropped ? " (written in place)" : "");
+        if (l->kernel)
+            weir_strbuf_printf(out, " <%zu %zu %zu>", l->global[0], l->global[1], l->global[2]);
+        for (int a = 0; a < l->n_args; a++)
+            weir_strbuf_printf(out, " s%d+%lld", l->args[a].slot, (long long)l->args[a].offset);
+        weir_strbuf_puts(out, "\n");
+    }
+}
+
+void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values)
+{
+    struct weir_strbuf launches = { 0 };
+    if (mkdir(c->params->dump_dir, 0777) != 0 && errno != EEXIST)
+        weir_logf(&c->log, WEIR_LOG_WARN, "cannot make %s: %s", c->params->dump_dir, strerror(errno));
+    describe_launches(c, &launches);
+    write_text(c, "values.txt", values);
+    write_text(c, "schedule.txt", &c->dump_schedule);
+    write_text(c, "launches.txt", &launches);
+    write_text(c, "plan.txt", &c->dump_plan);
+    if (c->text.n > 0)
+        write_text(c, "kernels.cl", &c->text);
+    weir_strbuf_free(&launches);
+}

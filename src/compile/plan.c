@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory: lifetimes of slots in launch order become offsets in one arena. Large tensors are placed
+// first, each at the lowest offset where nothing that lives at the same time lies; a result takes the
+// place of an operand that dies in the launch that writes it; the new value of a state is written
+// straight into the state where nobody still reads the old one.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "compile/compile.h"
+
+enum { FOREVER = INT32_MAX };
+
+static size_t align_up(size_t n, size_t align)
+{
+    return (n + align - 1) / align * align;
+}
+
+static int root_of(const struct weir_emit_state *c, int slot)
+{
+    while (c->slots[slot].alias >= 0)
+        slot = c->slots[slot].alias;
+    return slot;
+}
+
+static void touch(struct weir_slot *s, int launch)
+{
+    if (s->first < 0 || launch < s->first)
+        s->first = launch;
+    if (launch > s->last)
+        s->last = launch;
+}
+
+static void find_lifetimes(struct weir_emit_state *c)
+{
+    for (int i = 0; i < c->n_launches; i++)
+        for (int a = 0; a < c->launches[i].n_args; a++)
+            touch(&c->slots[c->launches[i].args[a].slot], i);
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slots[i].home == WEIR_SLOT_KEEP)
+            c->slots[i].last = FOREVER;
+}
+
+static bool listed_in_place(const struct weir_emit_state *c, int launch, int out, int in)
+{
+    for (int i = 0; i < c->n_in_place; i++)
+        if (c->in_place[i].launch == launch && c->in_place[i].out == out && c->in_place[i].in == in)
+            return true;
+    return false;
+}
+
+// A copy of `src` into a state is not needed when src can be written there in the first place: no
+// launch but the copy touches the state after src's first write, and the one that writes src reads
+// the state, if at all, only at the index it writes.
+static bool may_write_state(const struct weir_emit_state *c, int copy, int src, int state)
+{
+    const struct weir_slot *s = &c->slots[src];
+    if (s->home != WEIR_SLOT_ARENA || s->alias >= 0)
+        return false;
+    for (int i = s->first; i < c->n_launches; i++)
+        for (int a = 0; i != copy && a < c->launches[i].n_args; a++)
+            if (c->launches[i].args[a].slot == state &&
+                (i != s->first || !listed_in_place(c, i, src, state)))
+                return false;
+    return true;
+}
+
+static void drop_state_copies(struct weir_emit_state *c)
+{
+    for (int i = c->n_launches - 1; i >= 0 && c->launches[i].state_copy; i--) {
+        struct weir_planned *l = &c->launches[i];
+        int src = l->args[0].slot, state = l->args[1].slot;
+        if (!may_write_state(c, i, src, state))
+            continue;
+        c->slots[src].alias = state;
+        l->dropped = true;
+    }
+}
+
+static void share_in_place(struct weir_emit_state *c)
+{
+    for (int i = 0; i < c->n_in_place; i++) {
+        const struct weir_in_place *p = &c->in_place[i];
+        int in = root_of(c, p->in);
+        struct weir_slot *from = &c->slots[in], *to = &c->slots[p->out];
+        if (to->alias >= 0 || to->first != p->launch || from->last != p->launch || in == p->out ||
+            from->home != WEIR_SLOT_ARENA || from->size < to->size ||
+            (to->home != WEIR_SLOT_ARENA && to->home != WEIR_SLOT_KEEP))
+            continue;
+        to->alias = in;
+        from->last = to->last;
+    }
+}
+
+struct item {
+    int slot;
+    size_t size;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size < y->size ? 1 : -1;
+    return x->slot - y->slot;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct weir_slot *x = *(const struct weir_slot *const *)a;
+    const struct weir_slot *y = *(const struct weir_slot *const *)b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+// The lowest offset where `s` fits among the placed slots that live while it does.
+static size_t lowest_fit(const struct weir_slot *s, size_t size, struct weir_slot **placed, int n,
+                         size_t align)
+{
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        const struct weir_slot *p = placed[i];
+        if (p->last < s->first || p->first > s->last)
+            continue;
+        if (at + size <= p->offset)
+            return at;
+        size_t end = align_up(p->offset + p->size, align);
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+static void place_all(struct weir_emit_state *c, struct item *items, int n, struct weir_slot **placed,
+                      size_t align)
+{
+    qsort(items, (size_t)n, sizeof(*items), by_size);
+    for (int i = 0; i < n; i++) {
+        struct weir_slot *s = &c->slots[items[i].slot];
+        if (c->params->no_plan)
+            s->offset = c->arena_size;
+        else
+            s->offset = lowest_fit(s, s->size, placed, i, align);
+        size_t end = align_up(s->offset + s->size, align);
+        if (end > c->arena_size)
+            c->arena_size = end;
+        int at = i;
+        for (; at > 0 && by_offset(&placed[at - 1], &s) > 0; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = s;
+    }
+}
+
+static void report(struct weir_emit_state *c, const struct item *items, int n)
+{
+    weir_strbuf_printf(&c->dump_plan, "arena %zu bytes, all tensors together %zu bytes\n",
+                       c->arena_size, c->live_size);
+    weir_strbuf_puts(&c->dump_plan, "   slot       offset         size  launches      tensor\n");
+    for (int i = 0; i < n; i++) {
+        const struct weir_slot *s = &c->slots[items[i].slot];
+        weir_strbuf_printf(&c->dump_plan, "  s%-6d %11zu  %11zu  %5d .. ", items[i].slot, s->offset,
+                           s->size, s->first);
+        if (s->last == FOREVER)
+            weir_strbuf_puts(&c->dump_plan, "end  ");
+        else
+            weir_strbuf_printf(&c->dump_plan, "%-5d", s->last);
+        weir_strbuf_printf(&c->dump_plan, " %s\n", s->name ? s->name : "");
+    }
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slots[i].alias >= 0)
+            weir_strbuf_printf(&c->dump_plan, "  s%-6d in place of s%d  %s\n", i, c->slots[i].alias,
+                               c->slots[i].name ? c->slots[i].name : "");
+}
+
+void weir_plan_explain(const struct weir_emit_state *c)
+{
+    struct weir_slot *top[8];
+    int n = 0;
+    weir_logf(&c->log, WEIR_LOG_ERROR, "the plan wants %zu bytes; its largest tensors:",
+              c->arena_size);
+    for (int i = 0; i < c->n_slots; i++) {
+        struct weir_slot *s = &c->slots[i];
+        if (s->alias >= 0 || (s->home != WEIR_SLOT_ARENA && s->home != WEIR_SLOT_KEEP) || s->first < 0)
+            continue;
+        int at = n < 8 ? n++ : 8;
+        for (; at > 0 && top[at - 1]->size < s->size; at--)
+            if (at < 8)
+                top[at] = top[at - 1];
+        if (at < 8)
+            top[at] = s;
+    }
+    for (int i = 0; i < n; i++)
+        weir_logf(&c->log, WEIR_LOG_ERROR, "  %zu bytes: %s, written by launch %d (%s)", top[i]->size,
+                  top[i]->name ? top[i]->name : "scratch", top[i]->first,
+                  c->launches[top[i]->first].label ? c->launches[top[i]->first].label : "");
+}
+
+enum weir_status weir_plan(struct weir_emit_state *c)
+{
+    const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
+    find_lifetimes(c);
+    drop_state_copies(c);
+    if (!c->params->no_plan)
+        share_in_place(c);
+    struct item *items = weir_arena_array(c->arena, (size_t)c->n_slots + 1, sizeof(*items));
+    struct weir_slot **placed = weir_arena_array(c->arena, (size_t)c->n_slots + 1, sizeof(*placed));
+    if (!items || !placed)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory to plan %d tensors", c->n_slots);
+    int n = 0;
+    for (int i = 0; i < c->n_slots; i++) {
+        const struct weir_slot *s = &c->slots[i];
+        if ((s->home != WEIR_SLOT_ARENA && s->home != WEIR_SLOT_KEEP) || s->first < 0)
+            continue;
+        c->live_size += align_up(s->size, align);
+        if (s->alias < 0)
+            items[n++] = (struct item) { i, s->size };
+    }
+    place_all(c, items, n, placed, align);
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slots[i].alias >= 0)
+            c->slots[i].offset = c->slots[root_of(c, i)].offset;
+    if (c->params->dump_dir)
+        report(c, items, n);
+    return WEIR_OK;
+}

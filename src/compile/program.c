@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public face of compiling and running: weir_compile drives the passes, weir_run writes the bound
+// inputs and replays, weir_read waits.
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "compile/compile.h"
+#include "compile/simplify.h"
+#include "graph/ops/rows.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static enum weir_status check_outputs(const struct weir_log *log, weir_value *const *outputs, int n,
+                                      weir_graph **g)
+{
+    enum weir_status status = WEIR_OK;
+    weir_require(log, n > 0 && outputs != NULL);
+    for (int i = 0; i < n; i++) {
+        weir_require(log, outputs[i] != NULL);
+        weir_require(log, outputs[i]->graph == outputs[0]->graph);
+    }
+    *g = outputs[0]->graph;
+    if (weir_graph_status(*g) != WEIR_OK)
+        return weir_fail(log, weir_graph_status(*g), "%s", weir_graph_message(*g));
+    for (int i = 0; i < (*g)->n_values; i++) {
+        const weir_value *v = (*g)->values[i];
+        if (v->op == &weir_op_state || v->op == &weir_op_assign)
+            weir_require(log, v->attrs.state.state != NULL);
+    }
+error:
+    return status;
+}
+
+static enum weir_status check_states(struct weir_emit_state *c)
+{
+    for (int i = 0; i < c->n_live; i++) {
+        const weir_value *v = c->live[i];
+        if ((v->op == &weir_op_state || v->op == &weir_op_assign) &&
+            v->attrs.state.state->dev != c->dev)
+            return weir_fail(&c->log, WEIR_INVALID, "state %s belongs to another device",
+                             v->attrs.state.state->name);
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status list_inputs(const weir_graph *g, struct weir_program *p)
+{
+    p->n_inputs = g->n_inputs;
+    p->input = weir_arena_array(p->arena, (size_t)g->n_inputs + 1, sizeof(*p->input));
+    if (!p->input)
+        return weir_fail(&p->dev->log, WEIR_NOMEM, "no memory for %d inputs", g->n_inputs);
+    for (int i = 0; i < g->n_values; i++) {
+        const weir_value *v = g->values[i];
+        if (v->op != &weir_op_input)
+            continue;
+        struct weir_program_input *in = &p->input[v->attrs.input.index];
+        in->identity = v;
+        in->size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
+        in->name = weir_arena_strdup(p->arena, v->name ? v->name : "input");
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
+                                   weir_value *const *outputs, struct weir_program *p)
+{
+    struct weir_strbuf values = { 0 };
+    struct weir_simplify_params simplify = { .dump = c->params->dump_dir ? &values : NULL };
+    enum weir_status status = weir_simplify(g, outputs, c->n_outputs, c->arena, &c->live, &c->n_live,
+                                            c->outputs, &simplify);
+    if (status == WEIR_OK)
+        status = check_states(c);
+    if (status == WEIR_OK)
+        status = list_inputs(g, p);
+    if (status == WEIR_OK)
+        status = weir_schedule(c);
+    if (status == WEIR_OK)
+        status = weir_device_is_host(c->dev) ? weir_write_host(c) : weir_write_cl(c);
+    if (status == WEIR_OK)
+        status = weir_plan(c);
+    if (c->params->dump_dir)
+        weir_dump(c, &values);
+    if (status == WEIR_OK)
+        status = weir_record(c, p);
+    weir_strbuf_free(&values);
+    return status;
+}
+
+enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int n_outputs,
+                              const struct weir_compile_params *params, weir_program **out)
+{
+    if (!dev || !out)
+        return WEIR_INVALID;
+    static const struct weir_compile_params defaults;
+    const double start = now();
+    weir_graph *g = NULL;
+    struct weir_emit_state c = { .dev = dev, .params = params ? params : &defaults, .log = dev->log,
+                                 .n_outputs = n_outputs };
+    enum weir_status status = check_outputs(&dev->log, outputs, n_outputs, &g);
+    if (status != WEIR_OK)
+        return status;
+    struct weir_program *p = calloc(1, sizeof(*p));
+    if (p)
+        p->arena = c.arena = weir_arena_create();
+    if (c.arena) {
+        p->label = weir_arena_strdup(c.arena, c.params->label ? c.params->label : "program");
+        c.outputs = weir_arena_array(c.arena, (size_t)n_outputs, sizeof(*c.outputs));
+    }
+    if (!c.outputs || !p->label) {
+        status = weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
+        goto error;
+    }
+    p->dev = dev;
+    c.call_status = &p->call_status;
+    status = run_passes(&c, g, outputs, p);
+    if (status != WEIR_OK) {
+        weir_logf(&dev->log, WEIR_LOG_ERROR, "%s did not compile", p->label);
+        goto error;
+    }
+    p->info.compile_s = now() - start;
+    *out = p;
+    p = NULL;
+error:
+    weir_strbuf_free(&c.text);
+    weir_strbuf_free(&c.dump_schedule);
+    weir_strbuf_free(&c.dump_plan);
+    weir_program_destroy(&p);
+    return status;
+}
+
+void weir_program_destroy(weir_program **program)
+{
+    if (!program || !*program)
+        return;
+    weir_program *p = *program;
+    if (p->dev) {
+        weir_device_finish(p->dev);
+        weir_list_destroy(p->dev, &p->list);
+        weir_module_destroy(p->dev, &p->module);
+    }
+    weir_buf_destroy(&p->constants);
+    weir_buf_destroy(&p->inputs);
+    weir_buf_destroy(&p->memory);
+    weir_arena_destroy(&p->arena);
+    free(p);
+    *program = NULL;
+}
+
+static struct weir_program_input *find_input(struct weir_program *p, const weir_value *identity)
+{
+    for (int i = 0; i < p->n_inputs; i++)
+        if (p->input[i].identity == identity)
+            return &p->input[i];
+    return NULL;
+}
+
+enum weir_status weir_run(weir_program *program, const struct weir_binding *bindings, int n)
+{
+    if (!program)
+        return WEIR_INVALID;
+    enum weir_status status = WEIR_OK;
+    const struct weir_log *log = &program->dev->log;
+    weir_require(log, n == 0 || bindings != NULL);
+    for (int i = 0; i < n; i++) {
+        struct weir_program_input *in = find_input(program, bindings[i].input);
+        if (!in)
+            return weir_fail(log, WEIR_INVALID, "%s: binding %d is not an input of this program",
+                             program->label, i);
+        weir_require(log, bindings[i].data != NULL || in->size == 0);
+        if (in->used && in->size > 0)
+            status = weir_buf_write(program->inputs, in->offset, bindings[i].data, in->size);
+        if (status != WEIR_OK)
+            return status;
+        in->bound = true;
+    }
+    for (int i = 0; i < program->n_inputs; i++)
+        if (program->input[i].used && !program->input[i].bound)
+            return weir_fail(log, WEIR_INVALID, "%s: input %s was never bound", program->label,
+                             program->input[i].name);
+    program->call_status = WEIR_OK;
+    status = weir_list_replay(program->dev, program->list);
+    if (status == WEIR_OK)
+        status = program->call_status;
+error:
+    return status;
+}
+
+enum weir_status weir_wait(weir_program *program)
+{
+    if (!program)
+        return WEIR_INVALID;
+    enum weir_status status = weir_device_finish(program->dev);
+    return status != WEIR_OK ? status : program->call_status;
+}
+
+enum weir_status weir_read(weir_program *program, int output, void *dst)
+{
+    if (!program)
+        return WEIR_INVALID;
+    enum weir_status status = WEIR_OK;
+    weir_require(&program->dev->log, output >= 0 && output < program->n_outputs);
+    const struct weir_program_output *o = &program->output[output];
+    weir_require(&program->dev->log, dst != NULL || o->size == 0);
+    status = weir_wait(program);
+    if (status == WEIR_OK)
+        status = weir_buf_read(o->buf, o->offset, dst, o->size);
+error:
+    return status;
+}
+
+const struct weir_program_info *weir_program_info(const weir_program *program)
+{
+    return &program->info;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last pass: buffers are made, the module is built, launches get their addresses and are recorded.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "compile/compile.h"
+
+static size_t align_up(size_t n, size_t align)
+{
+    return (n + align - 1) / align * align;
+}
+
+// Offsets of the slots with this home in a buffer of their own; returns its size.
+static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
+{
+    const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
+    size_t at = 0;
+    for (int i = 0; i < c->n_slots; i++) {
+        struct weir_slot *s = &c->slots[i];
+        if (s->home != home || s->first < 0)
+            continue;
+        s->offset = at;
+        at = align_up(at + s->size, align);
+    }
+    return at;
+}
+
+static enum weir_status make_buffer(struct weir_emit_state *c, size_t size, weir_buf **out)
+{
+    return size > 0 ? weir_buf_create(c->dev, size, out) : WEIR_OK;
+}
+
+static enum weir_status fill_constants(struct weir_emit_state *c, weir_buf *buf)
+{
+    for (int i = 0; i < c->n_slots; i++) {
+        const struct weir_slot *s = &c->slots[i];
+        if (s->home != WEIR_SLOT_CONSTANT || s->first < 0 || !s->data)
+            continue;
+        enum weir_status status = weir_buf_write(buf, s->offset, s->data, s->size);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status make_buffers(struct weir_emit_state *c, struct weir_program *p)
+{
+    size_t constants = lay_out(c, WEIR_SLOT_CONSTANT), inputs = lay_out(c, WEIR_SLOT_INPUT);
+    enum weir_status status = make_buffer(c, constants, &p->constants);
+    if (status == WEIR_OK)
+        status = fill_constants(c, p->constants);
+    if (status == WEIR_OK)
+        status = make_buffer(c, inputs, &p->inputs);
+    if (status == WEIR_OK)
+        status = make_buffer(c, c->arena_size, &p->memory);
+    if (status == WEIR_NOMEM)
+        weir_plan_explain(c);
+    return status;
+}
+
+static weir_buf *buffer_of(const struct weir_emit_state *c, const struct weir_program *p, int slot)
+{
+    while (c->slots[slot].alias >= 0)
+        slot = c->slots[slot].alias;
+    switch (c->slots[slot].home) {
+    case WEIR_SLOT_CONSTANT:
+        return p->constants;
+    case WEIR_SLOT_INPUT:
+        return p->inputs;
+    case WEIR_SLOT_STATE:
+        return c->slots[slot].state->buf;
+    default:
+        return p->memory;
+    }
+}
+
+static void bind(const struct weir_emit_state *c, const struct weir_program *p,
+                 const struct weir_planned *from, struct weir_launch *to)
+{
+    *to = (struct weir_launch) { .module = from->kernel ? p->module : NULL, .kernel = from->kernel,
+                                 .fn = from->fn, .desc = from->desc,
+                                 .host_callback = from->host_callback, .written = from->written,
+                                 .n_bufs = from->n_args, .n_ints = from->n_ints,
+                                 .label = from->label };
+    memcpy(to->ints, from->ints, sizeof(to->ints));
+    memcpy(to->global, from->global, sizeof(to->global));
+    memcpy(to->local, from->local, sizeof(to->local));
+    for (int a = 0; a < from->n_args; a++) {
+        const struct weir_emit_arg *arg = &from->args[a];
+        size_t size = weir_dtype_size(arg->dtype);
+        size_t view = (size_t)arg->offset * size;
+        to->bufs[a].buf = buffer_of(c, p, arg->slot);
+        to->bufs[a].offset = c->slots[arg->slot].offset + view;
+        to->bufs[a].elem_size = (uint32_t)size;
+        to->buf_size[a] = c->slots[arg->slot].size - view;
+    }
+}
+
+static enum weir_status record_launches(struct weir_emit_state *c, struct weir_program *p)
+{
+    struct weir_launch *l = calloc((size_t)c->n_launches + 1, sizeof(*l));
+    if (!l)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory for %d launches", c->n_launches);
+    int n = 0;
+    for (int i = 0; i < c->n_launches; i++)
+        if (!c->launches[i].dropped)
+            bind(c, p, &c->launches[i], &l[n++]);
+    enum weir_status status = weir_list_record(c->dev, l, n, &p->list);
+    free(l);
+    p->info.launches = n;
+    return status;
+}
+
+static enum weir_status take_ends(struct weir_emit_state *c, struct weir_program *p)
+{
+    for (int i = 0; i < c->n_slots; i++) {
+        const struct weir_slot *s = &c->slots[i];
+        if (s->home != WEIR_SLOT_INPUT || s->first < 0)
+            continue;
+        p->input[s->input].offset = s->offset;
+        p->input[s->input].used = true;
+    }
+    p->n_outputs = c->n_outputs;
+    p->output = weir_arena_array(p->arena, (size_t)c->n_outputs + 1, sizeof(*p->output));
+    if (!p->output)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory for %d outputs", c->n_outputs);
+    for (int i = 0; i < c->n_outputs; i++) {
+        const weir_value *v = c->outputs[i];
+        p->output[i].buf = buffer_of(c, p, c->output_slot[i]);
+        p->output[i].offset = c->slots[c->output_slot[i]].offset;
+        p->output[i].size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status build_module(struct weir_emit_state *c, struct weir_program *p)
+{
+    if (c->n_kernels == 0)
+        return WEIR_OK;
+    if (c->text.failed || !c->text.s)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory for the kernels' text");
+    struct weir_build_params build = { c->text.s, NULL, p->label };
+    return weir_module_build(c->dev, &build, &p->module);
+}
+
+enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p)
+{
+    enum weir_status status = make_buffers(c, p);
+    if (status == WEIR_OK)
+        status = build_module(c, p);
+    if (status == WEIR_OK)
+        status = record_launches(c, p);
+    if (status == WEIR_OK)
+        status = take_ends(c, p);
+    p->info.groups = c->n_groups;
+    p->info.peak = c->arena_size;
+    p->info.live = c->live_size;
+    return status;
+}
