@@ -57,6 +57,7 @@ static const struct key keys[] = {
     BOOL("model.zero_init", model.zero_init, "unet: zero-initialised last convolution of each block"),
     TEXT("data.name", data.name, "a toy density, fashion-mnist, idx, npz or folder"),
     TEXT("data.path", data.path, "file or folder (\"\" = the dataset's own place)"),
+    TEXT("data.labels", data.labels, "idx: the file of labels (\"\" = none)"),
     TEXT("objective.name", objective.name, "cfm or edm"),
     TEXT("objective.times", objective.times, "cfm: uniform or logit-normal"),
     REAL("objective.time_mean", objective.time_mean, -100, 100, "logit-normal: mean of logit t"),

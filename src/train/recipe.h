@@ -23,7 +23,8 @@ struct weir_recipe {
     } model;
     struct {
         char name[WEIR_RECIPE_TEXT]; // a row of the dataset registry or of the toy densities
-        char path[WEIR_RECIPE_TEXT]; // "" = the row's own place
+        char path[WEIR_RECIPE_TEXT];   // "" = the row's own place
+        char labels[WEIR_RECIPE_TEXT]; // idx: the file of labels
     } data;
     struct {
         char name[WEIR_RECIPE_TEXT];

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir train: runs a recipe.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "commands.h"
+#include "train/train.h"
+
+static void duration(char *dst, size_t n, double s)
+{
+    int t = (int)(s + .5);
+    if (t >= 3600)
+        snprintf(dst, n, "%d:%02d:%02d", t / 3600, t / 60 % 60, t % 60);
+    else
+        snprintf(dst, n, "%d:%02d", t / 60, t % 60);
+}
+
+// One line that rewrites itself on a terminal; whole lines elsewhere.
+static void show_progress(void *cookie, const struct weir_progress *p)
+{
+    char eta[32], spent[32];
+    bool terminal = isatty(STDERR_FILENO);
+    duration(eta, sizeof(eta), p->rate > 0 ? (double)(p->steps - p->step) / p->rate : 0);
+    duration(spent, sizeof(spent), p->seconds);
+    fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "  loss %.4f  grad %.3f  lr %.2e  %.2f it/s  %s  ETA %s%s",
+            terminal ? "\r\033[K" : "", p->step, p->steps, p->loss, p->grad_norm, p->learning_rate, p->rate, spent,
+            eta, terminal ? "" : "\n");
+    fflush(stderr);
+}
+
+static void show_note(void *cookie, const char *text)
+{
+    fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
+}
+
+static int run(int argc, char **argv)
+{
+    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *sets[64];
+    int n_words, n_sets = 0;
+    bool resume = false, dry = false, any_numerics = false;
+    const struct cli_option options[] = {
+        { "set", .list = sets, .list_max = 64, .n_list = &n_sets },
+        { "device", .value = &device },
+        { "out", .value = &out },
+        { "dump", .value = &dump },
+        { "resume", .flag = &resume },
+        { "dry-run", .flag = &dry },
+        { "any-numerics", .flag = &any_numerics },
+    };
+    if (!cli_parse(&weir_command_train, argc, argv, options, WEIR_COUNT(options), words, 1, &n_words))
+        return EXIT_USAGE;
+    if (n_words != 1) {
+        fprintf(stderr, "weir train: which recipe? (`weir recipes` lists them)\n");
+        return EXIT_USAGE;
+    }
+    struct weir_log log = cli_log(WEIR_LOG_INFO);
+    struct weir_train_params params = { .resume = resume, .any_numerics = any_numerics, .dump_dir = dump,
+                                        .progress = show_progress, .note = show_note };
+    char dir[512];
+    enum weir_status status = cli_load_recipe(&log, words[0], &params.recipe);
+    for (int i = 0; i < n_sets && !status; i++)
+        status = weir_recipe_set(&log, &params.recipe, sets[i]);
+    if (status)
+        return cli_exit_code(status);
+    snprintf(dir, sizeof(dir), "runs/%s", params.recipe.name);
+    params.out_dir = out ? out : dir;
+    if (dry) {
+        struct weir_strbuf text = { 0 };
+        weir_recipe_text(&params.recipe, &text);
+        printf("%s", text.s);
+        weir_strbuf_free(&text);
+        return EXIT_OK;
+    }
+    params.stop = cli_stop();
+    status = cli_open_device(&log, device, &params.dev);
+    if (!status)
+        status = weir_train(&log, &params);
+    weir_device_close(&params.dev);
+    return cli_exit_code(status);
+}
+
+const struct weir_command weir_command_train = {
+    .name = "train",
+    .args = "RECIPE|FILE [OPTIONS]",
+    .desc = "train a model as a recipe says",
+    .help = "  --set KEY=VALUE   change a key of the recipe, e.g. train.steps=100 (repeatable)\n"
+            "  --device SEL      host, opencl:N, part of a name, auto (default)\n"
+            "  --out DIR         the run's folder (default runs/NAME)\n"
+            "  --resume          go on from the newest checkpoint of the run\n"
+            "  --any-numerics    resume although the numerics version differs (other bits)\n"
+            "  --dump DIR        write every pass, the schedule and the kernels as text\n"
+            "  --dry-run         print the complete recipe and stop\n",
+    .run = run,
+};
