@@ -78,7 +78,7 @@ static void scatter(const struct weir_nest_call *c, void *const *ptr, enum updat
     const size_t size = nest_elem_size(c->in[0].dtype), slab = (size_t)(s.n * s.inner) * size;
     const int64_t step = s.along ? 1 : s.inner; // elements that share an index
     const int32_t *index = ptr[1];
-#pragma omp parallel for num_threads(nest_threads(c, s.outer *(s.n + s.m) * s.inner))
+#pragma omp parallel for num_threads(nest_threads(c, nest_count(&c->in[0]) + nest_count(&c->in[2])))
     for (int64_t o = 0; o < s.outer; o++) {
         char *dst = (char *)ptr[3] + (size_t)o * slab;
         const char *src = (const char *)ptr[2] + (size_t)(o * s.m * s.inner) * size;
