@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training loop: batches in, updates out, logs and checkpoints between. The host looks at results
+// only when it writes a log row, so steps are queued ahead.
+#include "train/train.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "data/csv.h"
+#include "data/events.h"
+#include "weir/formats.h"
+
+enum { COL_LOSS, COL_GRAD, COL_LR, COL_SECONDS, N_COLUMNS };
+static const char *const columns[N_COLUMNS] = { "loss", "grad_norm", "learning_rate", "seconds" };
+
+struct training {
+    struct weir_log log;
+    const struct weir_train_params *p;
+    struct weir_recipe recipe;
+    struct weir_run_state run;
+    weir_step *step;
+    weir_loader *loader;
+    weir_csv *csv;
+    weir_events *events;
+    float *data[WEIR_STEP_MAX_ACCUMULATE];
+    int32_t *label[WEIR_STEP_MAX_ACCUMULATE];
+    int64_t done;     // updates done
+    int64_t position; // of the loader after them
+    double start, last_time;
+    int64_t last_step;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double learning_rate(const struct training *t, int64_t index)
+{
+    const struct weir_recipe *r = &t->recipe;
+    return r->optimizer.learning_rate * weir_schedule_factor(t->run.setup.schedule, index, r->train.steps,
+                                                             r->optimizer.warmup, r->optimizer.schedule_floor);
+}
+
+static void note(const struct training *t, const char *text)
+{
+    if (t->p->note)
+        t->p->note(t->p->cookie, text);
+}
+
+static enum weir_status open_logs(struct training *t, int64_t last_step)
+{
+    char path[600];
+    snprintf(path, sizeof(path), "%s/log.csv", t->p->out_dir);
+    enum weir_status status = weir_csv_open(&t->log, path, columns, N_COLUMNS, last_step, &t->csv);
+    snprintf(path, sizeof(path), "%s/events.out.tfevents.0.weir", t->p->out_dir);
+    if (!status)
+        status = weir_events_open(&t->log, path, (double)time(NULL), last_step, &t->events);
+    return status;
+}
+
+static enum weir_status open_loader(struct training *t)
+{
+    const struct weir_recipe *r = &t->recipe;
+    struct weir_loader_params lp = { .data = t->run.data, .batch = r->train.batch, .seed = (uint64_t)r->train.seed,
+                                     .position = t->position };
+    size_t item = (size_t)weir_shape_size(&t->run.setup.config.item), rows = (size_t)r->train.batch;
+    for (int i = 0; i < r->train.accumulate; i++) {
+        t->data[i] = calloc(rows * item, sizeof(float));
+        t->label[i] = calloc(rows, sizeof(int32_t));
+        if (!t->data[i] || !t->label[i])
+            return weir_fail(&t->log, WEIR_NOMEM, "no memory for a batch of %zu items", rows);
+    }
+    return weir_loader_create(&t->log, &lp, &t->loader);
+}
+
+// Fresh: an existing run is not overwritten without being told so. Resumed: the checkpoint's recipe
+// must be the one asked for, but for its length and its logging.
+static enum weir_status choose_start(struct training *t, struct weir_checkpoint_info *info)
+{
+    const char *dir = t->p->out_dir;
+    struct weir_recipe saved;
+    char path[600];
+    snprintf(path, sizeof(path), "%s/checkpoints", dir);
+    if (!t->p->resume) {
+        if (weir_dir_exists(path))
+            return weir_fail(&t->log, WEIR_INVALID, "%s: there is a run here already: --resume goes on with it, --out "
+                             "names another folder", dir);
+        return weir_mkdirs(&t->log, dir);
+    }
+    enum weir_status status = weir_checkpoint_find(&t->log, dir, info);
+    if (!status)
+        status = weir_checkpoint_read_state(&t->log, info, t->p->any_numerics, &saved);
+    if (status)
+        return status;
+    struct weir_recipe a = saved, b = t->recipe;
+    a.train.steps = b.train.steps;
+    a.train.save_every = b.train.save_every;
+    a.train.sample_every = b.train.sample_every;
+    a.train.log_every = b.train.log_every;
+    a.train.keep = b.train.keep;
+    a.sample = b.sample;
+    struct weir_strbuf ta = { 0 }, tb = { 0 };
+    weir_recipe_text(&a, &ta);
+    weir_recipe_text(&b, &tb);
+    bool same = ta.s && tb.s && !strcmp(ta.s, tb.s);
+    weir_strbuf_free(&ta);
+    weir_strbuf_free(&tb);
+    if (!same)
+        return weir_fail(&t->log, WEIR_INVALID, "%s: the checkpoint was trained with another recipe; only train.steps, "
+                         "save_every, sample_every, log_every, keep and sample.* may change", info->path);
+    t->done = info->step;
+    t->position = info->position;
+    return WEIR_OK;
+}
+
+static enum weir_status write_recipe(struct training *t)
+{
+    char path[600];
+    struct weir_strbuf text = { 0 };
+    snprintf(path, sizeof(path), "%s/recipe.json", t->p->out_dir);
+    enum weir_status status = weir_recipe_text(&t->recipe, &text);
+    if (!status)
+        status = weir_file_write(&t->log, path, text.s, text.n);
+    weir_strbuf_free(&text);
+    return status;
+}
+
+static enum weir_status start(struct training *t)
+{
+    struct weir_checkpoint_info info = { 0 };
+    enum weir_status status = choose_start(t, &info);
+    if (!status)
+        status = weir_run_init(&t->log, t->p->dev, &t->recipe, true, &t->run);
+    if (!status && t->p->resume)
+        status = weir_checkpoint_load(&t->log, &info, t->run.params, true);
+    if (!status)
+        status = write_recipe(t);
+    if (!status)
+        status = open_logs(t, t->p->resume ? t->done : -1);
+    if (!status)
+        status = open_loader(t);
+    if (!status)
+        status = weir_step_create(&t->log, t->p->dev, &t->run.setup, t->run.params, t->p->dump_dir, &t->step);
+    if (status)
+        return status;
+    const struct weir_program_info *pi = weir_step_info(t->step);
+    char text[256];
+    snprintf(text, sizeof(text), "%s: %.2f M parameters; a step is %d launches, %.0f MB of activations planned in %.0f MB; "
+             "compiled in %.1f s", t->recipe.model.name, (double)weir_params_elements(t->run.params) / 1e6, pi->launches,
+             (double)pi->live / 1e6, (double)pi->peak / 1e6, pi->compile_s);
+    note(t, text);
+    t->start = t->last_time = now();
+    t->last_step = t->done;
+    return WEIR_OK;
+}
+
+static enum weir_status one_step(struct training *t)
+{
+    size_t item = (size_t)weir_shape_size(&t->run.setup.config.item), rows = (size_t)t->recipe.train.batch;
+    for (int i = 0; i < t->recipe.train.accumulate; i++) {
+        const float *x;
+        const int32_t *label;
+        enum weir_status status = weir_loader_next(t->loader, &x, &label);
+        if (status)
+            return status;
+        memcpy(t->data[i], x, rows * item * sizeof(*x));
+        memcpy(t->label[i], label, rows * sizeof(*label));
+    }
+    enum weir_status status = weir_step_run(t->step, t->done, (const float *const *)t->data,
+                                            (const int32_t *const *)t->label);
+    if (!status) {
+        t->done++;
+        t->position = weir_loader_position(t->loader);
+    }
+    return status;
+}
+
+static enum weir_status save(struct training *t, const char *why)
+{
+    struct weir_checkpoint_info info = { .step = t->done, .position = t->position };
+    enum weir_status status = weir_checkpoint_save(&t->log, t->p->out_dir, &t->recipe, t->run.params,
+                                                   t->recipe.train.keep, &info);
+    char text[700];
+    snprintf(text, sizeof(text), "saved %s (%s), digest %016" PRIx64, info.path, why, info.digest);
+    if (!status)
+        note(t, text);
+    return status;
+}
+
+// A loss or gradient was not finite: the device kept the state of the last good step.
+static enum weir_status not_finite(struct training *t, const struct weir_step_result *r)
+{
+    int bad = weir_step_bad_param(t->step);
+    int64_t seen = t->done;
+    t->done = r->bad_step;
+    t->position = r->bad_step * t->recipe.train.batch * t->recipe.train.accumulate;
+    enum weir_status saved = save(t, "the last good state");
+    return weir_fail(&t->log, WEIR_NONFINITE, "step %" PRId64 ": loss %g, gradient norm %g at step %" PRId64 "; first tensor "
+                     "with a gradient that is not finite: %s. %s", r->bad_step, (double)r->loss, (double)r->grad_norm,
+                     seen - 1, bad >= 0 ? weir_params_row(t->run.params, bad)->name : "none, the loss itself",
+                     saved ? "The last good state could not be saved." : "The state before that step was saved; a lower "
+                     "learning rate or a smaller optimizer.clip may help.");
+}
+
+static enum weir_status log_row(struct training *t)
+{
+    struct weir_step_result r;
+    enum weir_status status = weir_step_result(t->step, &r);
+    if (status)
+        return status;
+    if (!r.ok)
+        return not_finite(t, &r);
+    double at = now(), lr = learning_rate(t, t->done - 1), wall = (double)time(NULL);
+    struct weir_progress p = { .step = t->done, .steps = t->recipe.train.steps, .loss = r.loss, .grad_norm = r.grad_norm,
+                               .learning_rate = lr, .seconds = at - t->start };
+    p.rate = at > t->last_time ? (double)(t->done - t->last_step) / (at - t->last_time) : 0;
+    t->last_time = at;
+    t->last_step = t->done;
+    if (t->p->progress)
+        t->p->progress(t->p->cookie, &p);
+    status = weir_csv_row(t->csv, t->done, (const double[N_COLUMNS]) { r.loss, r.grad_norm, lr, p.seconds });
+    if (!status)
+        status = weir_events_scalar(t->events, wall, t->done, "loss", r.loss);
+    if (!status)
+        status = weir_events_scalar(t->events, wall, t->done, "grad_norm", r.grad_norm);
+    if (!status)
+        status = weir_events_scalar(t->events, wall, t->done, "learning_rate", (float)lr);
+    return status;
+}
+
+static enum weir_status add_event_image(struct training *t, const char *path)
+{
+    struct weir_image image = { 0 };
+    unsigned char *png = NULL;
+    size_t size = 0;
+    enum weir_status status = weir_png_read(&t->log, path, &image);
+    if (!status)
+        status = weir_png_encode(&t->log, &image, NULL, 0, &png, &size);
+    if (!status)
+        status = weir_events_image(t->events, (double)time(NULL), t->done, "samples", image.width, image.height,
+                                   image.channels, png, size);
+    free(png);
+    weir_image_finish(&image);
+    return status;
+}
+
+static enum weir_status sample_grid(struct training *t, const char *path)
+{
+    const struct weir_setup *setup = &t->run.setup;
+    int64_t n = setup->recipe.sample.n, item = weir_shape_size(&setup->config.item);
+    uint64_t *seeds = calloc((size_t)n, sizeof(*seeds));
+    int32_t *labels = calloc((size_t)n, sizeof(*labels));
+    float *x = calloc((size_t)(n * item), sizeof(*x));
+    enum weir_status status = seeds && labels && x ? WEIR_OK : weir_fail(&t->log, WEIR_NOMEM, "no memory for samples");
+    for (int64_t i = 0; i < n && !status; i++)
+        seeds[i] = (uint64_t)i;
+    if (!status) {
+        weir_grid_labels(setup, n, labels);
+        note(t, "sampling");
+        struct weir_sample_params sp = { .n = n, .seeds = seeds, .labels = setup->classes ? labels : NULL, .use_ema = true };
+        status = weir_sample(&t->log, t->p->dev, setup, t->run.params, &sp, x, NULL);
+    }
+    if (!status)
+        status = weir_samples_png(&t->log, path, setup, x, n);
+    if (!status)
+        status = add_event_image(t, path);
+    free(seeds);
+    free(labels);
+    free(x);
+    t->last_time = now();
+    t->last_step = t->done;
+    return status;
+}
+
+static bool every(int64_t step, int64_t n)
+{
+    return n > 0 && step % n == 0;
+}
+
+static enum weir_status loop(struct training *t)
+{
+    const struct weir_recipe *r = &t->recipe;
+    enum weir_status status = WEIR_OK;
+    char path[600];
+    while (t->done < r->train.steps && !status) {
+        status = one_step(t);
+        bool last = t->done == r->train.steps, stop = t->p->stop && *t->p->stop;
+        bool saves = last || stop || every(t->done, r->train.save_every);
+        if (!status && (saves || every(t->done, r->train.log_every)))
+            status = log_row(t);
+        if (!status && saves)
+            status = save(t, last ? "the end" : stop ? "interrupted" : "periodic");
+        if (!status && stop && !last)
+            return weir_fail(&t->log, WEIR_INTERRUPTED, "interrupted after step %" PRId64 "; --resume goes on from there", t->done);
+        if (!status && !last && every(t->done, r->train.sample_every)) {
+            snprintf(path, sizeof(path), "%s/samples-%09" PRId64 ".png", t->p->out_dir, t->done);
+            status = sample_grid(t, path);
+        }
+    }
+    snprintf(path, sizeof(path), "%s/samples.png", t->p->out_dir);
+    if (!status)
+        status = sample_grid(t, path);
+    if (!status) {
+        char text[700];
+        snprintf(text, sizeof(text), "wrote %s", path);
+        note(t, text);
+    }
+    return status;
+}
+
+enum weir_status weir_train(const struct weir_log *log, const struct weir_train_params *params)
+{
+    struct training *t = calloc(1, sizeof(*t));
+    if (!t)
+        return weir_fail(log, WEIR_NOMEM, "no memory for a training run");
+    if (log)
+        t->log = *log;
+    t->p = params;
+    t->recipe = params->recipe;
+    enum weir_status status = start(t);
+    if (!status)
+        status = loop(t);
+    weir_loader_destroy(&t->loader);
+    weir_step_destroy(&t->step);
+    weir_csv_close(&t->csv);
+    weir_events_close(&t->events);
+    weir_run_finish(&t->run);
+    for (int i = 0; i < WEIR_STEP_MAX_ACCUMULATE; i++) {
+        free(t->data[i]);
+        free(t->label[i]);
+    }
+    free(t);
+    return status;
+}
