@@ -23,8 +23,12 @@ WEIR_FN VF VN(erf_f)(VF x)
     q = WEIR_FMA(q, b, KF(0x1.b5729cp-4f));
     q = WEIR_FMA(q, b, KF(0x1.44c4acp-1f));
     q = WEIR_FMA(q, b, KF(0x1.21105ap+0f));
-    q = WEIR_FMA(q, b, KF(-0x1.e93cecp-14f));
-    VF big = 1.0f - VN(exp_f)(-q);
+    // The last step, q b - 1.2e-4, in two floats.
+    VF h = q * b, l = WEIR_FMA(q, b, -h), el;
+    VF s = h - 0x1.e93cecp-14f, sl = ((h - s) - 0x1.e93cecp-14f) + l;
+    VI k;
+    VF e = VN(exp_parts)(-s, -sl, &el, &k);
+    VF big = 1.0f - VN(scale_f)(e + el, k);
     return VN(copysign_f)(a < 1.0f ? small : big, x);
 }
 

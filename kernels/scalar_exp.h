@@ -35,8 +35,9 @@ WEIR_FN VF VN(exp_tail)(VF r)
 WEIR_FN VF VN(exp_parts)(VF x, VF xl, VF *lo, VI *k)
 {
     VF rl;
-    VF r = VN(exp_reduce)(x, k, &rl);
-    VF tail = WEIR_FMA(r * r, VN(exp_tail)(r), rl + xl);
+    VF r0 = VN(exp_reduce)(x, k, &rl);
+    VF r = r0 + xl;
+    VF tail = WEIR_FMA(r * r, VN(exp_tail)(r), ((r0 - r) + xl) + rl);
     VF s = r + tail, sl = (r - s) + tail;
     VF hi = 1.0f + s;
     *lo = ((1.0f - hi) + s) + sl;
@@ -50,7 +51,7 @@ WEIR_FN VF VN(exp_f)(VF x)
     VI k;
     VF rl;
     VF r = VN(exp_reduce)(a, &k, &rl);
-    VF p = 1.0f + WEIR_FMA(r * r, VN(exp_tail)(r), r);
+    VF p = 1.0f + (r + WEIR_FMA(r * r, VN(exp_tail)(r), rl));
     return VN(scale_f)(p, k);
 }
 
@@ -68,7 +69,7 @@ WEIR_FN VF VN(expm1_f)(VF x)
     VF h = VN(pow2_i)(k - 1);
     VF u = h - 0.5f, v = h * p;
     VF s = u + v, w = s - u;
-    VF l = (u - (s - w)) + (v - w);
+    VF l = (u - (s - w)) + (v - w) + ((h - u) - 0.5f);
     VF y = (s + WEIR_FMA(h, pl, l)) * 2.0f;
     return VN(abs_f)(x) < 0x1p-25f ? x : y;
 }

@@ -78,20 +78,24 @@ WEIR_FN VF VN(lgamma_near1)(VF y)
     p = WEIR_FMA(p, y, KF(0x1.151334p-2f));
     p = WEIR_FMA(p, y, KF(-0x1.9a4cdep-2f));
     p = WEIR_FMA(p, y, KF(0x1.a51a66p-1f));
-    p = WEIR_FMA(p, y, KF(-0x1.2788d0p-1f));
-    return p * y;
+    // The last step, p y - 0.577..., in two floats.
+    VF h = p * y, l = WEIR_FMA(p, y, -h);
+    VF s = h - 0x1.2788dp-1f, d = s - h;
+    l += (h - (s - d)) - (0x1.2788dp-1f + d) + 0x1.c824f4p-28f;
+    return WEIR_FMA(s, y, l * y);
 }
 
-// lgamma(2 + y) for -1/2 <= y <= 1.
+// lgamma(2 + y) for -.6 <= y <= 1.
 WEIR_FN VF VN(lgamma_near2)(VF y)
 {
-    VF p = WEIR_FMA(KF(0x1.d9aaf4p-15f), y, KF(-0x1.dede42p-13f));
-    p = WEIR_FMA(p, y, KF(0x1.16d7a4p-11f));
-    p = WEIR_FMA(p, y, KF(-0x1.38cae6p-10f));
-    p = WEIR_FMA(p, y, KF(0x1.7a60ccp-9f));
-    p = WEIR_FMA(p, y, KF(-0x1.e419a0p-8f));
-    p = WEIR_FMA(p, y, KF(0x1.513360p-6f));
-    p = WEIR_FMA(p, y, KF(-0x1.13dfbcp-4f));
+    VF p = WEIR_FMA(KF(-0x1.09c968p-15f), y, KF(0x1.147b94p-13f));
+    p = WEIR_FMA(p, y, KF(-0x1.14d06ap-12f));
+    p = WEIR_FMA(p, y, KF(0x1.056f7ep-11f));
+    p = WEIR_FMA(p, y, KF(-0x1.3211c4p-10f));
+    p = WEIR_FMA(p, y, KF(0x1.7aea40p-9f));
+    p = WEIR_FMA(p, y, KF(-0x1.e46834p-8f));
+    p = WEIR_FMA(p, y, KF(0x1.5132d4p-6f));
+    p = WEIR_FMA(p, y, KF(-0x1.13df7ep-4f));
     p = WEIR_FMA(p, y, KF(0x1.4a34ccp-2f));
     p = WEIR_FMA(p, y, KF(0x1.b0ee60p-2f));
     return p * y;
@@ -101,7 +105,7 @@ WEIR_FN VF VN(lgamma_near2)(VF y)
 WEIR_FN VF VN(lgamma_positive)(VF x)
 {
     // Below 1/2: lgamma(1 + x) - log x.
-    VI less = x < 0.5f, one = x < 1.5f, two = x < 3.0f;
+    VI less = x < 0.5f, one = x < 1.41f, two = x < 3.0f;
     VF y1 = less ? x : x - 1.0f;
     VF near1 = VN(lgamma_near1)(one ? y1 : KF(0.0f));
     VF near2 = VN(lgamma_near2)((two & (one == 0)) ? x - 2.0f : KF(0.0f));
@@ -124,11 +128,12 @@ WEIR_FN VF VN(lgamma_positive)(VF x)
     return x == VN(inf_f)() ? x : y;
 }
 
-// |sin(pi x)| for finite x.
-WEIR_FN VF VN(sin_pi_abs)(VF x)
+// sin(pi (x + more / 2)) for finite x; exactly 0 where it is.
+WEIR_FN VF VN(sin_pi)(VF x, VU more)
 {
-    VF q = weir_hw_rint(x);
-    return VN(abs_f)(VN(sin_quadrant)(2.0f * (x - q), KF(0.0f), KU(0)));
+    VF turns = 2.0f * (VN(abs_f)(x) < 0x1p23f ? x : KF(0.0f));
+    VF q = weir_hw_rint(turns);
+    return VN(sin_quadrant)(turns - q, KF(0.0f), I_TO_U(TO_I(q)) + more);
 }
 
 // At negative x: log(pi / |x sin(pi x)|) - lgamma(-x); the absolute error grows with lgamma(-x).
@@ -141,7 +146,7 @@ WEIR_FN VF VN(lgamma_f)(VF x)
     // Between -1/2 and 0: lgamma(1 + x) - log |x|.
     VI near0 = a < 0.5f;
     VF y0 = VN(lgamma_near1)(near0 ? x : KF(0.0f)) - VN(log_f)(a);
-    VF s = VN(sin_pi_abs)(reflect & finite ? x : KF(0.5f));
+    VF s = VN(abs_f)(VN(sin_pi)((reflect & finite) ? x : KF(0.5f), KU(0)));
     VF r = (0x1.250d04p+0f - VN(log_f)(a * s)) - pos;
     r = s == 0.0f ? VN(inf_f)() : r;
     VF y = reflect ? r : (near0 ? y0 : pos);
@@ -187,12 +192,11 @@ WEIR_FN VF VN(digamma_f)(VF x)
     VI below = a < 0.0f, low = a < 1.0f;
     VF shifted = below ? 1.0f - a : (low ? 1.0f + a : a);
     VF y = VN(digamma_from1)(shifted);
-    VF q = weir_hw_rint(a), f = 2.0f * (a - q);
-    VF s = VN(sin_quadrant)(f, KF(0.0f), KU(0)), c = VN(sin_quadrant)(f, KF(0.0f), KU(1));
+    VF s = VN(sin_pi)(a, KU(0)), c = VN(sin_pi)(a, KU(1));
     VF cot = WEIR_DIV(0x1.921fb6p+1f * c, (below & (s != 0.0f)) ? s : KF(1.0f));
     VF inverse = WEIR_DIV(KF(1.0f), (low & (below == 0)) ? a : KF(1.0f));
     y = below ? y - cot : (low ? y - inverse : y);
-    y = (below & (f == 0.0f)) ? VN(nan_f)() : y;
+    y = (below & (s == 0.0f)) ? VN(nan_f)() : y;
     return finite ? y : (x > 0.0f ? x : VN(nan_f)());
 }
 
@@ -201,21 +205,22 @@ WEIR_FN VF VN(i0e_f)(VF x)
 {
     VF a = VN(abs_f)(x);
     VI near = a < 5.0f;
-    VF y = (near ? a : KF(2.5f)) - 2.5f;
-    VF p = WEIR_FMA(KF(0x1.41a0c2p-32f), y, KF(-0x1.5a7ca2p-29f));
-    p = WEIR_FMA(p, y, KF(0x1.8c05bap-27f));
-    p = WEIR_FMA(p, y, KF(-0x1.20b4a6p-24f));
-    p = WEIR_FMA(p, y, KF(0x1.dd2836p-22f));
-    p = WEIR_FMA(p, y, KF(-0x1.4b9328p-19f));
-    p = WEIR_FMA(p, y, KF(0x1.97435cp-17f));
-    p = WEIR_FMA(p, y, KF(-0x1.cb8156p-15f));
-    p = WEIR_FMA(p, y, KF(0x1.d5b18ap-13f));
-    p = WEIR_FMA(p, y, KF(-0x1.ae1a16p-11f));
-    p = WEIR_FMA(p, y, KF(0x1.609b56p-9f));
-    p = WEIR_FMA(p, y, KF(-0x1.055c78p-7f));
-    p = WEIR_FMA(p, y, KF(0x1.6ad236p-6f));
-    p = WEIR_FMA(p, y, KF(-0x1.03f086p-4f));
-    p = WEIR_FMA(p, y, KF(0x1.14870ep-2f));
+    // I0 = 1 + t P(t), t = (x / 2)^2: all terms are positive.
+    VF y = near ? 0.5f * a : KF(0.0f), t = y * y;
+    VF p = WEIR_FMA(KF(0x1.526c38p-45f), t, KF(0x1.398d46p-37f));
+    p = WEIR_FMA(p, t, KF(0x1.4992dep-31f));
+    p = WEIR_FMA(p, t, KF(0x1.52fa0ep-25f));
+    p = WEIR_FMA(p, t, KF(0x1.02dd66p-19f));
+    p = WEIR_FMA(p, t, KF(0x1.23460cp-14f));
+    p = WEIR_FMA(p, t, KF(0x1.c71c68p-10f));
+    p = WEIR_FMA(p, t, KF(0x1.c71c72p-6f));
+    p = WEIR_FMA(p, t, KF(0.25f));
+    p = WEIR_FMA(p, t, KF(1.0f));
+    p = WEIR_FMA(p, t, KF(1.0f));
+    VF lo;
+    VI k;
+    VF hi = VN(exp_parts)(-(near ? a : KF(0.0f)), KF(0.0f), &lo, &k);
+    p = VN(scale_f)(WEIR_FMA(p, hi, p * lo), k);
     // From 5 on: P(1/x) / sqrt(x)
     VF b = near ? KF(5.0f) : a;
     VF z = WEIR_DIV(KF(1.0f), b);
