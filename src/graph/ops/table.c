@@ -2,6 +2,7 @@
 // Every op row. To add one: its file, its name here.
 #include <string.h>
 
+#include "graph/ops/composite.h"
 #include "graph/ops/rows.h"
 
 const struct weir_op *const weir_ops[] = {
@@ -21,6 +22,9 @@ const struct weir_op *const weir_ops[] = {
     &weir_op_scatter_add_along, &weir_op_dynamic_slice, &weir_op_dynamic_update,
     &weir_op_cumsum, &weir_op_sort, &weir_op_argsort,
     &weir_op_cholesky, &weir_op_triangular_solve, &weir_op_lu, &weir_op_host_call,
+#define X(name) &weir_op_##name,
+    WEIR_COMPOSITE_ROWS(X)
+#undef X
     NULL,
 };
 

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of rewrite.h. None moves a factor through a sum or a contraction, none makes or splits an
+// fma, none drops a cast: those change bits.
+#include "compile/rewrite.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "graph/ops/rows.h"
+
+const weir_value *weir_uniform(const weir_value *v)
+{
+    if (weir_shape_size(&v->type.shape) == 0)
+        return NULL;
+    while (v->op->cls == WEIR_OP_VIEW)
+        v = v->arg[0];
+    return v->op == &weir_op_constant && weir_shape_size(&v->type.shape) == 1 ? v : NULL;
+}
+
+// Whether v repeats the f32 (or, where `integer` is not NULL, the 32-bit integer) with these bits.
+static bool is_f32(const weir_value *v, float c)
+{
+    const weir_value *k = weir_uniform(v);
+    return k && k->type.dtype == WEIR_F32 && memcmp(k->attrs.constant.data, &c, sizeof(c)) == 0;
+}
+
+static bool is_int(const weir_value *v, uint32_t c)
+{
+    const weir_value *k = weir_uniform(v);
+    return k && (k->type.dtype == WEIR_I32 || k->type.dtype == WEIR_U32) &&
+        memcmp(k->attrs.constant.data, &c, sizeof(c)) == 0;
+}
+
+// --- arithmetic with a neutral operand ---
+
+static weir_value *mul_one(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op != &weir_op_mul)
+        return NULL;
+    for (int i = 0; i < 2; i++)
+        if (is_f32(v->arg[i], 1.0f) || is_int(v->arg[i], 1))
+            return v->arg[1 - i];
+    return NULL;
+}
+
+static weir_value *sub_zero(struct weir_rewriter *r, weir_value *v)
+{
+    bool legal = v->op == &weir_op_sub && (is_f32(v->arg[1], 0.0f) || is_int(v->arg[1], 0));
+    return legal ? v->arg[0] : NULL;
+}
+
+static weir_value *add_minus_zero(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op != &weir_op_add)
+        return NULL;
+    for (int i = 0; i < 2; i++)
+        if (is_f32(v->arg[i], -0.0f) || is_int(v->arg[i], 0))
+            return v->arg[1 - i];
+    return NULL;
+}
+
+static weir_value *neg_neg(struct weir_rewriter *r, weir_value *v)
+{
+    bool legal = v->op == &weir_op_neg && v->arg[0]->op == &weir_op_neg;
+    return legal ? v->arg[0]->arg[0] : NULL;
+}
+
+static weir_value *twice(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op != &weir_op_mul)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        weir_value *x = v->arg[1 - i];
+        if (is_f32(v->arg[i], 2.0f))
+            return weir_rewrite_make(r, &weir_op_add, (weir_value *[]) { x, x }, 2, NULL, &v->type, v);
+    }
+    return NULL;
+}
+
+// x / ±2^k: the reciprocal is exact, so both round the same number. Only normal reciprocals are taken.
+static weir_value *div_power_of_two(struct weir_rewriter *r, weir_value *v)
+{
+    const weir_value *k = v->op == &weir_op_div ? weir_uniform(v->arg[1]) : NULL;
+    if (!k || k->type.dtype != WEIR_F32)
+        return NULL;
+    float c;
+    int exponent;
+    memcpy(&c, k->attrs.constant.data, sizeof(c));
+    if (!isfinite(c) || fabsf(frexpf(c, &exponent)) != 0.5f || exponent < -126 || exponent > 127)
+        return NULL;
+    float inverse = 1.0f / c;
+    weir_value *factor = weir_rewrite_constant(r, &k->type, &inverse, v->arg[1]);
+    union weir_attrs attrs;
+    memset(&attrs, 0, sizeof(attrs));
+    attrs.shape = v->type.shape;
+    if (factor && !weir_shape_equal(&factor->type.shape, &v->type.shape))
+        factor = weir_rewrite_make(r, &weir_op_broadcast, &factor, 1, &attrs, &v->type, v);
+    if (!factor)
+        return NULL;
+    return weir_rewrite_make(r, &weir_op_mul, (weir_value *[]) { v->arg[0], factor }, 2, NULL, &v->type, v);
+}
+
+static weir_value *select_known(struct weir_rewriter *r, weir_value *v)
+{
+    const weir_value *k = v->op == &weir_op_select ? weir_uniform(v->arg[0]) : NULL;
+    return k ? v->arg[*(const unsigned char *)k->attrs.constant.data ? 1 : 2] : NULL;
+}
+
+// --- views ---
+
+static weir_value *view_nothing(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op == &weir_op_stop_gradient)
+        return v->arg[0];
+    if (v->op->cls != WEIR_OP_VIEW || !weir_shape_equal(&v->type.shape, &v->arg[0]->type.shape))
+        return NULL;
+    for (int a = 0; a < v->type.shape.rank; a++) {
+        if (v->op == &weir_op_permute && v->attrs.permute.perm[a] != a)
+            return NULL;
+        if (v->op == &weir_op_slice && v->type.shape.dim[a] > 0 &&
+            (v->attrs.slice.start[a] != 0 || (v->attrs.slice.step[a] != 1 && v->type.shape.dim[a] > 1)))
+            return NULL;
+    }
+    return v->arg[0];
+}
+
+// A view of one repeated constant is that constant, broadcast.
+static weir_value *view_of_uniform(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op->cls != WEIR_OP_VIEW || (v->op == &weir_op_broadcast && v->arg[0]->type.shape.rank == 0))
+        return NULL;
+    const weir_value *k = weir_uniform(v);
+    if (!k)
+        return NULL;
+    struct weir_type scalar = { .dtype = v->type.dtype };
+    weir_value *c = weir_rewrite_constant(r, &scalar, k->attrs.constant.data, k);
+    if (!c || v->type.shape.rank == 0)
+        return c;
+    union weir_attrs attrs;
+    memset(&attrs, 0, sizeof(attrs));
+    attrs.shape = v->type.shape;
+    return weir_rewrite_make(r, &weir_op_broadcast, &c, 1, &attrs, &v->type, v);
+}
+
+static weir_value *view_on_view(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op->cls != WEIR_OP_VIEW || v->arg[0]->op != v->op)
+        return NULL;
+    const weir_value *u = v->arg[0];
+    weir_value *x = u->arg[0];
+    union weir_attrs attrs = v->attrs; // reshape, broadcast: the outer shape stands
+    for (int a = 0; a < v->type.shape.rank; a++) {
+        if (v->op == &weir_op_permute)
+            attrs.permute.perm[a] = u->attrs.permute.perm[v->attrs.permute.perm[a]];
+        if (v->op == &weir_op_slice) {
+            attrs.slice.start[a] = u->attrs.slice.start[a] + v->attrs.slice.start[a] * u->attrs.slice.step[a];
+            attrs.slice.step[a] = u->attrs.slice.step[a] * v->attrs.slice.step[a];
+        }
+    }
+    return weir_rewrite_make(r, v->op, &x, 1, &attrs, &v->type, v);
+}
+
+// --- constants ---
+
+// An elementwise operation on repeated constants: computed once, broadcast. Anything else on small
+// constants: computed by its loop nest.
+static weir_value *fold_uniform(struct weir_rewriter *r, weir_value *v)
+{
+    weir_value *scalar[3];
+    if (v->op->cls != WEIR_OP_MAP || v->arity > 3 || v->type.shape.rank == 0 ||
+        weir_shape_size(&v->type.shape) == 0)
+        return NULL;
+    for (int i = 0; i < v->arity; i++) {
+        const weir_value *k = weir_uniform(v->arg[i]);
+        struct weir_type type = { .dtype = v->arg[i]->type.dtype };
+        scalar[i] = k ? weir_rewrite_constant(r, &type, k->attrs.constant.data, k) : NULL;
+        if (!scalar[i])
+            return NULL;
+    }
+    struct weir_type type = { .dtype = v->type.dtype };
+    weir_value *y = weir_rewrite_make(r, v->op, scalar, v->arity, &v->attrs, &type, v);
+    union weir_attrs attrs;
+    memset(&attrs, 0, sizeof(attrs));
+    attrs.shape = v->type.shape;
+    return y ? weir_rewrite_make(r, &weir_op_broadcast, &y, 1, &attrs, &v->type, v) : NULL;
+}
+
+// --- rows ---
+
+#define ROW(name_, desc_) \
+    static const struct weir_rewrite row_##name_ = { .name = #name_, .desc = desc_, .apply = name_ }
+ROW(mul_one, "x 1 = x");
+ROW(sub_zero, "x - (+0) = x");
+ROW(add_minus_zero, "x + (-0) = x; integers: x + 0 = x");
+ROW(neg_neg, "--x = x");
+ROW(twice, "x 2 = x + x");
+ROW(div_power_of_two, "x / 2^k = x 2^-k");
+ROW(select_known, "select(true, a, b) = a");
+ROW(view_nothing, "a view that changes nothing; stop_gradient");
+ROW(view_of_uniform, "a view of a repeated constant is a broadcast");
+ROW(view_on_view, "reshape, permute, broadcast or slice of the same kind");
+ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
+
+const struct weir_rewrite *const weir_rewrites[] = {
+    &row_view_nothing, &row_view_of_uniform, &row_view_on_view, &row_fold_uniform, &row_mul_one,
+    &row_sub_zero, &row_add_minus_zero, &row_neg_neg, &row_twice, &row_div_power_of_two,
+    &row_select_known, NULL,
+};
