@@ -148,9 +148,10 @@ static bool map_case(int idx, struct weir_op_case *c, int n_in, unsigned types, 
             [ONE] = { 1, -1 }, [PRIME] = { 257, -1 }, [EMPTY] = { 3, 0, -1 },
             [BROADCAST] = { 5, 3, 26, -1 }, [TURNED] = { 13, 7, -1 }, [CUT] = { 9, 36, -1 },
             [EDGES] = { 2311, -1 } };
+        static const int64_t column[] = { 3, 1, -1 }, last[] = { 26, -1 };
         const int64_t *shape = dims[layout];
         if (layout == BROADCAST && i > 0)
-            shape = i == 1 ? weir_dims(3, 1) : weir_dims(26);
+            shape = i == 1 ? column : last;
         weir_case_input(c, dtypes[d], f, shape);
     }
     return true;
