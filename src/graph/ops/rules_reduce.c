@@ -21,7 +21,7 @@ static weir_value *taken(weir_value *v)
     weir_value *x = v->arg[0];
     const struct weir_shape *shape = &x->type.shape;
     struct weir_axes axes = weir_axes_of(v->attrs.reduce.axes);
-    if (axes.n == 1) {
+    if (axes.n == 1 && weir_shape_size(shape) > 0) {
         int axis = axes.axis[0];
         bool max = v->op == &weir_op_reduce_max;
         weir_value *at = max ? weir_argmax(x, axis, true) : weir_argmin(x, axis, true);
