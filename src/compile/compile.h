@@ -42,6 +42,7 @@ struct weir_slot {
     const void *data;     // CONSTANT: the bytes
     int input;            // INPUT: the graph's index of it
     int alias;            // lives inside another slot from its first launch on (-1 = none)
+    int taken;            // 1 + the launch in which a result took its place (0 = none)
     int first, last;      // launches that write it first and touch it last; first = -1: never written
     const char *name;     // for messages
 };
@@ -155,6 +156,14 @@ struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kin
 bool weir_group_single(struct weir_emit_state *c, weir_value *v); // of one operation
 bool weir_group_copy(struct weir_emit_state *c, weir_value *v);   // of a view with memory
 bool weir_has_group(const struct weir_emit_state *c, const weir_value *v);
+
+// Kernel texts (write_cl.c): as weir_emit_kernel.
+const char *weir_kernel_add(struct weir_emit_state *c, const char *hint, const char *text);
+const char *weir_kernel_add_buf(struct weir_emit_state *c, const char *hint, struct weir_strbuf *text);
+// OpenCL writers, one a kind of group.
+enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_group *g);
+enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_group *g);
+enum weir_status weir_write_copy(struct weir_emit_state *c, const struct weir_group *g);
 
 // The passes.
 enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c

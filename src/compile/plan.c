@@ -84,11 +84,14 @@ static void share_in_place(struct weir_emit_state *c)
         int in = root_of(c, p->in);
         struct weir_slot *from = &c->slots[in], *to = &c->slots[p->out];
         if (to->alias >= 0 || to->first != p->launch || from->last != p->launch || in == p->out ||
-            from->home != WEIR_SLOT_ARENA || from->size < to->size ||
+            from->home != WEIR_SLOT_ARENA || from->size < to->size || from->taken == p->launch + 1 ||
             (to->home != WEIR_SLOT_ARENA && to->home != WEIR_SLOT_KEEP))
             continue;
         to->alias = in;
         from->last = to->last;
+        from->taken = p->launch + 1;
+        if (to->home == WEIR_SLOT_KEEP)
+            from->home = WEIR_SLOT_KEEP;
     }
 }
 

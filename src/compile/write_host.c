@@ -40,6 +40,15 @@ static enum weir_status collect(struct weir_emit_state *c, weir_value *v, struct
     return WEIR_OK;
 }
 
+// Another operand in the same memory might be read at other indices.
+static bool read_once(const struct call *k, int operand)
+{
+    for (int i = 0; i < k->n_in; i++)
+        if (i != operand && k->o[i].slot == k->o[operand].slot)
+            return false;
+    return true;
+}
+
 static enum weir_status write_nest(struct weir_emit_state *c, weir_value *v)
 {
     struct call k;
@@ -63,7 +72,8 @@ static enum weir_status write_nest(struct weir_emit_state *c, weir_value *v)
     struct weir_planned l = { .fn = fn, .desc = call, .n_args = k.n, .args = k.args,
                               .label = v->op->name };
     for (int i = 0; i < k.n_in && v->op->cls == WEIR_OP_MAP; i++)
-        weir_may_share(c, c->n_launches, &k.o[k.n_in], &k.o[i]);
+        if (read_once(&k, i))
+            weir_may_share(c, c->n_launches, &k.o[k.n_in], &k.o[i]);
     return weir_launch_add(c, &l) ? WEIR_OK : WEIR_NOMEM;
 }
 

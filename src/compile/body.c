@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resolves the operands of a group's values over one iteration space.
+#include "compile/body.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "graph/ops/rows.h"
+
+static int64_t full_size(const weir_value *v)
+{
+    return weir_shape_size(&(v->op->cls == WEIR_OP_REDUCE ? v->arg[0] : v)->type.shape);
+}
+
+// Two ways to use the axes agree when the same are kept and the same column axes stand alone.
+static bool labels_agree(const struct weir_body *b, const int *is)
+{
+    for (int d = 0; d < b->space.rank; d++) {
+        bool column = is[d] >= WEIR_AXIS_COLUMN;
+        if (column != (b->label[d] >= WEIR_AXIS_COLUMN) || (!column && is[d] != b->label[d]))
+            return false;
+        if (d > 0 && (is[d] == is[d - 1]) != (b->label[d] == b->label[d - 1]))
+            return false;
+    }
+    return true;
+}
+
+// Labels the axes as reduction v uses them; false if an earlier one uses them otherwise.
+static bool label_axes(struct weir_body *b, const weir_value *v)
+{
+    const struct weir_shape *s = &v->arg[0]->type.shape;
+    int label[WEIR_MAX_RANK], is[WEIR_SPACE_MAX] = { 0 }, axis = s->rank - 1;
+    bool trailing = true;
+    for (int i = s->rank - 1; i >= 0; i--) {
+        bool reduced = v->attrs.reduce.axes >> i & 1;
+        if (!reduced && s->dim[i] != 1)
+            trailing = false;
+        label[i] = !reduced ? WEIR_AXIS_KEPT : trailing ? WEIR_AXIS_ROW : WEIR_AXIS_COLUMN + i;
+    }
+    int64_t inside = 1;
+    for (int d = b->space.rank - 1; d >= 0; d--) {
+        while (axis >= 0 && s->dim[axis] == inside) {
+            axis--;
+            inside = 1;
+        }
+        is[d] = axis >= 0 ? label[axis] : WEIR_AXIS_KEPT;
+        inside *= b->space.dim[d];
+    }
+    if (b->reduces)
+        return labels_agree(b, is);
+    memcpy(b->label, is, sizeof(is));
+    b->reduces = true;
+    return true;
+}
+
+static bool make_space(struct weir_body *b, weir_value **nodes, int n)
+{
+    int64_t size = 0;
+    for (int i = 0; i < n; i++)
+        size = full_size(nodes[i]) > size ? full_size(nodes[i]) : size;
+    b->space = (struct weir_space) { 1, { size } };
+    for (int i = 0; i < n; i++) {
+        const weir_value *x = nodes[i]->op->cls == WEIR_OP_REDUCE ? nodes[i]->arg[0] : nodes[i];
+        if (full_size(x) == size && !weir_space_refine(&b->space, &x->type.shape))
+            return false;
+    }
+    for (int i = 0; i < n; i++)
+        if (nodes[i]->op->cls == WEIR_OP_REDUCE && !label_axes(b, nodes[i]))
+            return false;
+    b->row_space.rank = 0;
+    for (int d = 0; d < b->space.rank; d++)
+        if (b->label[d] == WEIR_AXIS_KEPT)
+            b->row_space.dim[b->row_space.rank++] = b->space.dim[d];
+    return true;
+}
+
+// Spreads strides over the kept axes to all axes.
+static void spread(const struct weir_body *b, const int64_t *kept, int64_t *out)
+{
+    for (int d = 0, k = 0; d < b->space.rank; d++)
+        out[d] = b->label[d] == WEIR_AXIS_KEPT ? kept[k++] : 0;
+}
+
+// Strides of a tensor of `shape` over the space: of all its elements, or of the rows' values.
+static bool strides_of(const struct weir_body *b, const struct weir_shape *shape,
+                       const int64_t *stride, bool row, int64_t *out)
+{
+    const struct weir_space *space = row ? &b->row_space : &b->space;
+    struct weir_space fine = *space;
+    int64_t kept[WEIR_SPACE_MAX];
+    if (!weir_space_refine(&fine, shape) || fine.rank != space->rank)
+        return false; // its axes are finer than the space's
+    weir_space_strides(space, shape, stride, kept);
+    if (row)
+        spread(b, kept, out);
+    else
+        memcpy(out, kept, sizeof(kept));
+    return true;
+}
+
+static int add_access(struct weir_body *b, const struct weir_operand *o, bool written, bool row)
+{
+    struct weir_access a = { .operand = *o, .written = written };
+    if (!strides_of(b, &o->shape, o->stride, row, a.stride))
+        return -1;
+    for (int i = 0; i < b->n_access; i++) {
+        const struct weir_access *x = &b->access[i];
+        if (!x->index && x->written == written && x->operand.slot == o->slot &&
+            x->operand.offset == o->offset && x->operand.dtype == o->dtype &&
+            memcmp(x->stride, a.stride, (size_t)b->space.rank * sizeof(a.stride[0])) == 0)
+            return i;
+    }
+    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access, sizeof(a))) {
+        b->c->status = WEIR_NOMEM;
+        return -1;
+    }
+    b->access[b->n_access] = a;
+    return b->n_access++;
+}
+
+static int add_index(struct weir_body *b)
+{
+    for (int i = 0; i < b->n_access; i++)
+        if (b->access[i].index)
+            return i;
+    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access,
+                   sizeof(*b->access))) {
+        b->c->status = WEIR_NOMEM;
+        return -1;
+    }
+    struct weir_access *a = &b->access[b->n_access];
+    *a = (struct weir_access) { .index = true };
+    int64_t step = 1;
+    for (int d = b->space.rank - 1; d >= 0; d--) {
+        a->stride[d] = step;
+        step *= b->space.dim[d];
+    }
+    return b->n_access++;
+}
+
+static bool is_memory(void *ctx, const weir_value *v)
+{
+    return ((const struct weir_body *)ctx)->c->has_memory[v->id];
+}
+
+// A row's value seen by all elements of the row: strides over the kept axes only.
+static bool broadcasts_row(const struct weir_body *b, const struct weir_layout *l,
+                           const struct weir_shape *shape)
+{
+    int64_t stride[WEIR_SPACE_MAX], rows[WEIR_SPACE_MAX], want[WEIR_SPACE_MAX], step = 1;
+    for (int d = b->row_space.rank - 1; d >= 0; d--) {
+        rows[d] = step;
+        step *= b->row_space.dim[d];
+    }
+    spread(b, rows, want);
+    if (l->offset != 0 || !strides_of(b, shape, l->stride, false, stride))
+        return false;
+    for (int d = 0; d < b->space.rank; d++)
+        if (b->space.dim[d] != 1 && stride[d] != want[d])
+            return false;
+    return true;
+}
+
+static bool aligned(const struct weir_layout *l, const struct weir_shape *shape)
+{
+    struct weir_operand o = { .shape = *shape };
+    memcpy(o.stride, l->stride, (size_t)shape->rank * sizeof(o.stride[0]));
+    return l->offset == 0 && weir_operand_contiguous(&o) &&
+           weir_shape_size(shape) == weir_shape_size(&l->base->type.shape);
+}
+
+static bool resolve(struct weir_body *b, weir_value *x, bool row, struct weir_use *use)
+{
+    struct weir_layout l;
+    weir_layout_of(x, is_memory, b, &l);
+    int step = b->step_of[l.base->id];
+    if (step >= 0) {
+        bool row_value = b->step[step].row;
+        *use = (struct weir_use) { row_value ? WEIR_USE_ROW : WEIR_USE_NODE, l.base->id, NULL };
+        return row_value == row ? aligned(&l, &x->type.shape)
+                                : row_value && broadcasts_row(b, &l, &x->type.shape);
+    }
+    if (l.base->op == &weir_op_constant && weir_shape_size(&l.base->type.shape) == 1) {
+        *use = (struct weir_use) { WEIR_USE_LITERAL, 0, l.base };
+        return true;
+    }
+    struct weir_operand o;
+    weir_operand_of(b->c, x, &o);
+    *use = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row), NULL };
+    return use->index >= 0;
+}
+
+// Keys of a random op as two operands of the result's shape, then step and first row as scalars.
+static bool resolve_random(struct weir_body *b, struct weir_step *s, bool row)
+{
+    struct weir_operand seed;
+    weir_operand_of(b->c, s->v->arg[0], &seed);
+    int last = seed.shape.rank - 1;
+    int64_t next = seed.stride[last];
+    struct weir_operand key = { seed.slot, seed.dtype, s->v->type.shape, seed.offset, { 0 } };
+    if (last == 1)
+        key.stride[0] = seed.stride[0];
+    for (int i = 0; i < 2; i++, key.offset += next)
+        s->use[i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &key, false, row), NULL };
+    for (int i = 1; i < 3; i++) {
+        struct weir_operand o;
+        weir_operand_of(b->c, s->v->arg[i], &o);
+        o.shape = s->v->type.shape;
+        memset(o.stride, 0, sizeof(o.stride));
+        s->use[1 + i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row), NULL };
+    }
+    s->n_use = 4;
+    for (int i = 0; i < 4; i++)
+        if (s->use[i].index < 0)
+            return false;
+    return true;
+}
+
+static int level_of(const struct weir_body *b, const struct weir_use *u)
+{
+    return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level : 0;
+}
+
+static bool add_step(struct weir_body *b, weir_value *v, int64_t size)
+{
+    struct weir_step *s = &b->step[b->n_steps];
+    bool reduce = v->op->cls == WEIR_OP_REDUCE;
+    *s = (struct weir_step) { .v = v, .store = -1, .flat = -1 };
+    s->row = reduce || weir_shape_size(&v->type.shape) != size;
+    if (v->op->cls == WEIR_OP_GEN) {
+        s->flat = add_index(b);
+        if (s->flat < 0 || s->row || (v->arity > 0 && !resolve_random(b, s, s->row)))
+            return false;
+    } else {
+        s->n_use = v->arity;
+        if (v->arity > WEIR_STEP_USES)
+            return false;
+        for (int i = 0; i < v->arity; i++) {
+            if (!resolve(b, v->arg[i], s->row && !reduce, &s->use[i]))
+                return false;
+            int level = level_of(b, &s->use[i]) + reduce;
+            s->level = level > s->level ? level : s->level;
+        }
+    }
+    b->step_of[v->id] = b->n_steps++;
+    return true;
+}
+
+static bool add_outputs(struct weir_body *b, weir_value **outputs, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct weir_operand o;
+        struct weir_step *s = &b->step[b->step_of[outputs[i]->id]];
+        weir_result_of(b->c, outputs[i], 0, &o);
+        s->store = add_access(b, &o, true, s->row);
+        if (s->store < 0)
+            return false;
+    }
+    return true;
+}
+
+enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, weir_value **nodes,
+                                int n_nodes, weir_value **outputs, int n_outputs)
+{
+    memset(b, 0, sizeof(*b));
+    b->c = c;
+    b->step = weir_arena_array(c->arena, (size_t)n_nodes + 1, sizeof(*b->step));
+    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
+    if (!b->step || !b->step_of)
+        return WEIR_NOMEM;
+    for (int i = 0; i < c->n_live; i++)
+        b->step_of[i] = -1;
+    if (!make_space(b, nodes, n_nodes))
+        return WEIR_UNSUPPORTED;
+    int64_t size = 1;
+    for (int d = 0; d < b->space.rank; d++)
+        size *= b->space.dim[d];
+    if (size > INT32_MAX)
+        return weir_fail(&c->log, WEIR_UNSUPPORTED, "%s: more than 2^31 elements in one tensor",
+                         nodes[0]->op->name);
+    for (int i = 0; i < n_nodes; i++)
+        if (!add_step(b, nodes[i], size))
+            return c->status != WEIR_OK ? c->status : WEIR_UNSUPPORTED;
+    if (!add_outputs(b, outputs, n_outputs))
+        return c->status != WEIR_OK ? c->status : WEIR_UNSUPPORTED;
+    return WEIR_OK;
+}
+
+enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state *c,
+                                     const struct weir_operand *from, int to)
+{
+    static const struct weir_op copy = { .name = "copy", .cls = WEIR_OP_MAP, .arity = 1 };
+    memset(b, 0, sizeof(*b));
+    b->c = c;
+    weir_value *v = weir_arena_alloc(c->arena, sizeof(*v));
+    b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
+    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
+    if (!v || !b->step || !b->step_of)
+        return WEIR_NOMEM;
+    *v = (weir_value) { .op = &copy, .id = c->n_live, .arity = 1,
+                        .type = { from->dtype, from->shape } };
+    b->space = (struct weir_space) { 1, { weir_shape_size(&from->shape) } };
+    if (!weir_space_refine(&b->space, &from->shape))
+        return WEIR_UNSUPPORTED;
+    struct weir_operand dst = { to, from->dtype, from->shape, 0, { 0 } };
+    weir_strides(&from->shape, dst.stride);
+    *b->step = (struct weir_step) { .v = v, .n_use = 1, .flat = -1 };
+    b->step->use[0] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, from, false, false), NULL };
+    b->step->store = add_access(b, &dst, true, false);
+    b->n_steps = 1;
+    return c->status;
+}
+
+static bool mergeable(const struct weir_body *b, int d)
+{
+    if (b->label[d] != b->label[d + 1])
+        return false;
+    for (int i = 0; i < b->n_access; i++)
+        if (b->access[i].stride[d] != b->access[i].stride[d + 1] * b->space.dim[d + 1])
+            return false;
+    return true;
+}
+
+// Axis d disappears into d + 1 (merged) or because its size is 1.
+static void remove_axis(struct weir_body *b, int d)
+{
+    size_t n = (size_t)(b->space.rank - d - 1);
+    memmove(&b->space.dim[d], &b->space.dim[d + 1], n * sizeof(b->space.dim[0]));
+    memmove(&b->label[d], &b->label[d + 1], n * sizeof(b->label[0]));
+    for (int i = 0; i < b->n_access; i++) {
+        int64_t *s = b->access[i].stride;
+        memmove(&s[d], &s[d + 1], n * sizeof(s[0]));
+    }
+    b->space.rank--;
+}
+
+static void classify(struct weir_body *b)
+{
+    int param = 0;
+    for (int i = 0; i < b->n_access; i++) {
+        struct weir_access *a = &b->access[i];
+        a->param = a->index ? -1 : param++;
+        a->cls = -1;
+        for (int k = 0; k < b->n_classes && a->cls < 0; k++)
+            if (memcmp(b->access[b->class_example[k]].stride, a->stride,
+                       (size_t)b->space.rank * sizeof(a->stride[0])) == 0)
+                a->cls = k;
+        if (a->cls < 0) {
+            a->cls = b->n_classes++;
+            b->class_example[a->cls] = i;
+        }
+    }
+}
+
+void weir_body_collapse(struct weir_body *b)
+{
+    for (int d = b->space.rank - 1; d >= 0; d--)
+        if (b->space.dim[d] == 1 && b->label[d] != WEIR_AXIS_ROW)
+            remove_axis(b, d);
+    for (int d = b->space.rank - 2; d >= 0; d--)
+        if (mergeable(b, d)) {
+            b->space.dim[d + 1] *= b->space.dim[d];
+            remove_axis(b, d);
+        }
+    if (b->space.rank == 0) {
+        b->space.rank = 1;
+        b->space.dim[0] = 1;
+        b->label[0] = WEIR_AXIS_KEPT;
+        for (int i = 0; i < b->n_access; i++)
+            b->access[i].stride[0] = 1;
+    }
+    classify(b);
+}

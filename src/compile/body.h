@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text of a group's elementwise part, shared by map, row and column kernels: operands as accesses
+// in the axes of one iteration space, operations as steps, and the C text of each.
+#ifndef WEIR_COMPILE_BODY_H
+#define WEIR_COMPILE_BODY_H
+
+#include "compile/compile.h"
+
+enum { WEIR_SPACE_MAX = 16 };
+
+// The axes that a kernel iterates: the common refinement of the shapes of its values, so that every
+// axis of theirs is a product of neighbours here.
+struct weir_space {
+    int rank;
+    int64_t dim[WEIR_SPACE_MAX];
+};
+
+// Splits axes of `space` so that `shape` (same number of elements) fits; false if none do.
+bool weir_space_refine(struct weir_space *space, const struct weir_shape *shape);
+// Strides of a tensor of `shape` in the axes of `space`.
+void weir_space_strides(const struct weir_space *space, const struct weir_shape *shape,
+                        const int64_t *stride, int64_t *out);
+
+// A tensor that the kernel reads or writes, as kernel parameters p<i> and o<i>.
+struct weir_access {
+    struct weir_operand operand;
+    int64_t stride[WEIR_SPACE_MAX];
+    int cls;      // accesses with equal strides share the index variable i<cls>
+    bool written;
+    bool index;   // not a tensor: the row-major index itself
+    int param;    // parameters p<param>, o<param>
+};
+
+enum weir_use_kind {
+    WEIR_USE_NODE,    // v<id>: computed in the same evaluation
+    WEIR_USE_ROW,     // r<id>: a value of the row, computed before
+    WEIR_USE_ACCESS,  // x<access>
+    WEIR_USE_LITERAL, // a constant of one element
+};
+struct weir_use {
+    enum weir_use_kind kind;
+    int index; // value id or access
+    const weir_value *literal;
+};
+
+enum { WEIR_STEP_USES = 4 };
+struct weir_step {
+    weir_value *v;
+    struct weir_use use[WEIR_STEP_USES];
+    int n_use;
+    int store;  // access written, or -1
+    int flat;   // GEN: the index access
+    int level;  // ROW kernels: how many reductions deep
+    bool row;   // ROW kernels: a value of the row
+};
+
+// How an axis of the space is used. Several reductions in one kernel reduce the same axes.
+enum weir_label {
+    WEIR_AXIS_KEPT,
+    WEIR_AXIS_ROW,    // in the trailing block, reduced by the row rule
+    WEIR_AXIS_COLUMN, // + axis of the reduced shape: reduced alone, by the column rule
+};
+
+struct weir_body {
+    struct weir_emit_state *c;
+    struct weir_space space, row_space; // row_space: the kept axes
+    int label[WEIR_SPACE_MAX];
+    bool reduces;
+    struct weir_access *access;
+    int n_access, cap_access;
+    struct weir_step *step;
+    int n_steps;
+    int *step_of; // by value id: step, or -1
+    int n_classes, class_example[64]; // an access of each class
+};
+
+// Makes the steps of `nodes`, resolving every operand; outputs[] get memory. Nodes come in order of
+// execution. Reductions among them become row steps. UNSUPPORTED when the values do not fit together.
+enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, weir_value **nodes,
+                                int n_nodes, weir_value **outputs, int n_outputs);
+// One step that copies `from` to the row-major slot `to`.
+enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state *c,
+                                     const struct weir_operand *from, int to);
+// Merges neighbouring axes with equal labels where all accesses allow, and gives accesses classes.
+void weir_body_collapse(struct weir_body *b);
+
+// "global const float *p0, ulong o0, ..." and "p0 += o0;" lines.
+void weir_body_params(const struct weir_body *b, struct weir_strbuf *out);
+void weir_body_offsets(const struct weir_body *b, struct weir_strbuf *out);
+// Appends the launch; n_items work-items in groups of `local`.
+void weir_body_launch(struct weir_body *b, const struct weir_group *g, const char *kernel,
+                      const size_t global[3], const size_t local[3]);
+
+// "const int i0 = r0*64 + r1;" for each class, from index variables r<axis> of axes in `axes` (a mask).
+void weir_body_bases(const struct weir_body *b, uint32_t axes, const char *indent,
+                     struct weir_strbuf *out);
+// "const int r0 = i / 12, r1 = i % 12;" for the axes in `axes`, from one number named `from`.
+void weir_body_decode(const struct weir_body *b, uint32_t axes, const char *from, const char *indent,
+                      struct weir_strbuf *out);
+// Loads of what does not vary along the innermost axis: "const float s3 = ...".
+void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
+
+// One evaluation of the chosen steps at inner index j (16 lanes or 1): loads, computes. `want` (by
+// step) says which; NULL = all.
+void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char *indent,
+                    struct weir_strbuf *out);
+// Stores of the chosen steps that have memory.
+void weir_body_store(const struct weir_body *b, const bool *want, bool wide, const char *indent,
+                     struct weir_strbuf *out);
+// One step, "const float16 v7 = ...;", and the loads it needs that are not in loaded[] (by access) yet.
+void weir_body_step(const struct weir_body *b, const struct weir_step *s, bool wide,
+                    const char *indent, struct weir_strbuf *out);
+void weir_body_load(const struct weir_body *b, const struct weir_use *u, bool *loaded, bool wide,
+                    const char *indent, struct weir_strbuf *out);
+// Expression of a use at this width; needs its loads done.
+void weir_body_use(const struct weir_body *b, const struct weir_use *u, bool wide,
+                   struct weir_strbuf *out);
+
+const char *weir_ctype(enum weir_dtype t, bool wide); // of a register: "float16"
+const char *weir_memory_ctype(enum weir_dtype t);     // of memory: "ushort"
+char weir_type_letter(enum weir_dtype t);             // f i u b
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OpenCL writer: one module for all kernels of a program, equal texts once; each kind of group has
+// its own file. Also the interface that the writers of contractions and opaque ops use (emit.h).
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "compile/body.h"
+#include "compile/compile.h"
+#include "device/kernel_text.h"
+
+static void fail(struct weir_emit *e, enum weir_status status)
+{
+    if (e->state->status == WEIR_OK)
+        e->state->status = status;
+}
+
+static const char *find_kernel(const struct weir_emit_state *c, const char *text)
+{
+    for (int i = 0; i < c->n_kernels; i++)
+        if (strcmp(c->kernels[i].text, text) == 0)
+            return c->kernels[i].name;
+    return NULL;
+}
+
+// Appends `text` to the module with the name in place of each "$K".
+static void append_named(struct weir_strbuf *out, const char *text, const char *name)
+{
+    for (const char *mark = strstr(text, "$K"); mark; mark = strstr(text, "$K")) {
+        weir_strbuf_write(out, text, (size_t)(mark - text));
+        weir_strbuf_puts(out, name);
+        text = mark + 2;
+    }
+    weir_strbuf_puts(out, text);
+    weir_strbuf_puts(out, "\n");
+}
+
+const char *weir_kernel_add(struct weir_emit_state *c, const char *hint, const char *text)
+{
+    const char *known = find_kernel(c, text);
+    if (known)
+        return known;
+    struct weir_kernel_entry k = { weir_arena_printf(c->arena, "%s_%d", hint, c->n_kernels),
+                                   weir_arena_strdup(c->arena, text) };
+    if (!k.name || !k.text ||
+        !weir_grow(c->arena, (void **)&c->kernels, c->n_kernels, &c->cap_kernels, sizeof(k))) {
+        c->status = WEIR_NOMEM;
+        return NULL;
+    }
+    c->kernels[c->n_kernels++] = k;
+    append_named(&c->text, k.text, k.name);
+    return k.name;
+}
+
+const char *weir_emit_kernel(struct weir_emit *e, const char *hint, const char *text)
+{
+    return weir_kernel_add(e->state, hint, text);
+}
+
+const char *weir_kernel_add_buf(struct weir_emit_state *c, const char *hint, struct weir_strbuf *text)
+{
+    char *s = weir_strbuf_finish(text);
+    const char *name = NULL;
+    if (s)
+        name = weir_kernel_add(c, hint, s);
+    else
+        c->status = WEIR_NOMEM;
+    free(s);
+    return name;
+}
+
+const char *weir_emit_kernel_buf(struct weir_emit *e, const char *hint, struct weir_strbuf *text)
+{
+    return weir_kernel_add_buf(e->state, hint, text);
+}
+
+int weir_emit_scratch(struct weir_emit *e, enum weir_dtype dtype, int64_t n)
+{
+    struct weir_slot slot = { .dtype = dtype, .name = "scratch" };
+    slot.size = (size_t)n * weir_dtype_size(dtype);
+    return weir_slot_add(e->state, &slot);
+}
+
+void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
+{
+    struct weir_planned p = { .kernel = l->kernel, .n_args = l->n_args, .n_ints = l->n_ints,
+                              .args = l->args, .label = l->label ? l->label : e->v->op->name };
+    if (!l->kernel || l->n_args > WEIR_LAUNCH_MAX_BUFS || l->n_ints > WEIR_LAUNCH_MAX_INTS) {
+        fail(e, WEIR_UNSUPPORTED);
+        return;
+    }
+    memcpy(p.ints, l->ints, sizeof(p.ints));
+    for (int i = 0; i < 3; i++) {
+        p.global[i] = l->global[i];
+        p.local[i] = l->local[i];
+        if (l->global[i] == 0)
+            return;
+    }
+    weir_launch_add(e->state, &p);
+}
+
+static enum weir_status write_op(struct weir_emit_state *c, const struct weir_group *g)
+{
+    weir_value *v = g->nodes[0];
+    struct weir_operand *o =
+        weir_arena_array(c->arena, (size_t)(v->arity + v->n_parts), sizeof(*o));
+    if (!o)
+        return WEIR_NOMEM;
+    struct weir_emit e = { .dev = c->dev, .arena = c->arena, .v = v, .n_in = v->arity,
+                           .n_out = v->n_parts, .in = o, .out = o + v->arity, .state = c };
+    for (int i = 0; i < v->arity; i++)
+        weir_operand_of(c, v->arg[i], &o[i]);
+    for (int i = 0; i < v->n_parts; i++)
+        weir_result_of(c, v, i, &o[v->arity + i]);
+    enum weir_status status =
+        v->op->cls == WEIR_OP_CONTRACT ? weir_contract_emit(&e) : weir_opaque_emit(&e);
+    return status == WEIR_OK ? c->status : status;
+}
+
+static void write_prelude(struct weir_emit_state *c)
+{
+    if (!weir_device_has(c->dev, WEIR_CAP_FMA))
+        weir_strbuf_puts(&c->text, "#define WEIR_SOFT_FMA\n");
+    if (!weir_device_has(c->dev, WEIR_CAP_DIV_SQRT))
+        weir_strbuf_puts(&c->text, "#define WEIR_SOFT_DIV\n");
+    if (!weir_device_has(c->dev, WEIR_CAP_VECTOR_DEREF))
+        weir_strbuf_puts(&c->text, "#define WEIR_NO_VECTOR_DEREF\n");
+    weir_strbuf_puts(&c->text, weir_kernel_text("prelude.cl"));
+    weir_strbuf_printf(&c->text, "\n#line 1 \"%s\"\n", c->params->label ? c->params->label : "program");
+}
+
+static bool writes_nothing(const weir_value *v)
+{
+    for (int i = 0; i < v->n_parts; i++)
+        if (weir_shape_size(v->parts ? &v->parts[i].shape : &v->type.shape) > 0)
+            return false;
+    return true;
+}
+
+static enum weir_status write_group(struct weir_emit_state *c, struct weir_group *g)
+{
+    switch (g->kind) {
+    case WEIR_GROUP_COPY:
+        return weir_shape_size(&g->from.shape) > 0 ? weir_write_copy(c, g) : WEIR_OK;
+    case WEIR_GROUP_CALL:
+        return weir_write_call(c, g->nodes[0]);
+    default:
+        break;
+    }
+    if (writes_nothing(g->nodes[g->n_nodes - 1]))
+        return WEIR_OK;
+    switch (g->kind) {
+    case WEIR_GROUP_MAP:
+        return weir_write_map(c, g);
+    case WEIR_GROUP_ROW:
+    case WEIR_GROUP_REDUCE:
+        return weir_write_row(c, g);
+    default:
+        return write_op(c, g);
+    }
+}
+
+enum weir_status weir_write_cl(struct weir_emit_state *c)
+{
+    write_prelude(c);
+    for (int i = 0; i < c->n_groups; i++) {
+        struct weir_group *g = &c->groups[i];
+        g->first_launch = c->n_launches;
+        enum weir_status status = write_group(c, g);
+        if (status == WEIR_OK)
+            status = c->status;
+        if (status != WEIR_OK)
+            return weir_fail(&c->log, status, "no kernel for group %d (%s)", i,
+                             g->nodes[0]->op->name);
+        g->n_launches = c->n_launches - g->first_launch;
+    }
+    return c->text.failed ? WEIR_NOMEM : WEIR_OK;
+}
