@@ -11,10 +11,11 @@ WEIR_FN VF VN(inf_f)(void)
     return AS_F(KU(0x7f800000u));
 }
 
-// Every NaN becomes the one that is stored, compared and hashed.
+// Every NaN becomes the one that is stored, compared and hashed. By its bits: a compiler may hold
+// that x != x is false.
 WEIR_FN VF VN(canon_f)(VF x)
 {
-    return x != x ? VN(nan_f)() : x;
+    return (AS_U(x) & 0x7fffffffu) > 0x7f800000u ? VN(nan_f)() : x;
 }
 
 WEIR_FN VF VN(abs_f)(VF x)
@@ -58,15 +59,19 @@ WEIR_FN VF VN(fma_f)(VF a, VF b, VF c)
     return WEIR_FMA(a, b, c);
 }
 
+// The NaN is made here, not by sqrt: Intel's OpenCL compiler (2026.2) takes it that sqrt never
+// returns one, and drops later tests for it.
 WEIR_FN VF VN(sqrt_f)(VF x)
 {
-    return WEIR_SQRT(x);
+    VI ok = x >= 0.0f;
+    VF r = WEIR_SQRT(ok ? x : KF(0.0f));
+    return ok ? r : VN(nan_f)();
 }
 
 // 1 / sqrt(x), rounded twice.
 WEIR_FN VF VN(rsqrt_f)(VF x)
 {
-    return WEIR_DIV(KF(1.0f), WEIR_SQRT(x));
+    return WEIR_DIV(KF(1.0f), VN(sqrt_f)(x));
 }
 
 WEIR_FN VF VN(square_f)(VF x)

@@ -88,8 +88,9 @@ WEIR_FN VF VN(igamma_large)(VF a, VF x)
     s1 = WEIR_FMA(s1, eta, KF(-3.4722222e-3f));
     s1 = WEIR_FMA(s1, eta, KF(-1.8518519e-3f));
     s = WEIR_FMA(WEIR_FMA(KF(4.1335979e-3f), z, s1), z, s);
+    s *= far ? KF(0.0f) : KF(1.0f);
     VF g = 0x1.988454p-2f * WEIR_SQRT(z) * VN(exp_f)(-(a * phi)) * s;
-    VF y = (0.5f + 0.5f * VN(erf_f)(VN(copysign_f)(WEIR_SQRT(a * phi), d))) - g;
+    VF y = (0.5f + 0.5f * VN(erf_f)(VN(copysign_f)(far ? KF(4.0f) : WEIR_SQRT(a * phi), d))) - g;
     return y < 0.0f ? KF(0.0f) : (y > 1.0f ? KF(1.0f) : y);
 }
 

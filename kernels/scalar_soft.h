@@ -2,6 +2,12 @@
 // Scalar only (scalar.h): fma, division and square root in integers, for devices whose own are not
 // right for every input. All are correctly rounded for every input, subnormals included.
 
+// The device's own, within 3 ulp on normal numbers. A test puts worse ones in their place.
+#ifndef WEIR_ROUGH_DIV
+#define WEIR_ROUGH_DIV(a, b) ((a) / (b))
+#define WEIR_ROUGH_SQRT(x) weir_hw_sqrt(x)
+#endif
+
 // Rounds m * 2^e (m > 0, its last bit sticky) to nearest even, with sign bit s. e is at least -3000.
 WEIR_FN weir_f weir_soft_pack(weir_u s, weir_i e, weir_u64 m)
 {
@@ -15,7 +21,8 @@ WEIR_FN weir_f weir_soft_pack(weir_u s, weir_i e, weir_u64 m)
     // A normal keeps 24 bits; a subnormal's last bit is 2^-149, so it keeps fewer.
     weir_i drop = biased >= 1 ? 40 : 41 - biased;
     drop = drop > 63 ? 63 : drop;
-    weir_u64 kept = m >> drop, rest = m & (((weir_u64)1 << drop) - 1), tie = (weir_u64)1 << (drop - 1);
+    weir_u64 tie = (weir_u64)1 << (drop - 1);
+    weir_u64 kept = m >> drop, rest = m & (2 * tie - 1);
     // Below the least subnormal: more than half of it rounds up, the rest to 0.
     kept = biased < -22 ? 0 : kept;
     rest = biased < -22 ? (biased == -23 ? m : 0) : rest;
@@ -102,9 +109,9 @@ WEIR_FN weir_f weir_soft_div_f(weir_f a, weir_f b)
         return weir_as_f(s);
     weir_i ea, eb;
     weir_u ma = weir_soft_unpack(a, &ea), mb = weir_soft_unpack(b, &eb);
-    weir_u q = (weir_u)((weir_f)ma / (weir_f)mb * 0x1p26f);
+    weir_u q = (weir_u)(WEIR_ROUGH_DIV((weir_f)ma, (weir_f)mb) * 0x1p26f);
     weir_i r = (weir_i)((ma << 26) - q * mb);
-    weir_i fix = (weir_i)((weir_f)r / (weir_f)mb);
+    weir_i fix = (weir_i)WEIR_ROUGH_DIV((weir_f)r, (weir_f)mb);
     q += (weir_u)fix;
     r -= fix * (weir_i)mb;
     q = r < 0 ? q - 1u : (r >= (weir_i)mb ? q + 1u : q);
@@ -124,9 +131,9 @@ WEIR_FN weir_f weir_soft_sqrt_f(weir_f x)
     m = (e & 1) ? m << 1 : m;
     e = (e & 1) ? e - 1 : e;
     // The root of m * 2^26, 25 or 26 bits, and its remainder.
-    weir_u root = (weir_u)(weir_hw_sqrt((weir_f)m) * 0x1p13f);
+    weir_u root = (weir_u)(WEIR_ROUGH_SQRT((weir_f)m) * 0x1p13f);
     weir_i r = (weir_i)((m << 26) - root * root);
-    weir_i fix = (weir_i)((weir_f)r / (2.0f * (weir_f)root));
+    weir_i fix = (weir_i)WEIR_ROUGH_DIV((weir_f)r, 2.0f * (weir_f)root);
     r = (weir_i)((weir_u)r - (weir_u)fix * (2u * root + (weir_u)fix));
     root += (weir_u)fix;
     for (int i = 0; i < 2; i++) {

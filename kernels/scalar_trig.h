@@ -98,15 +98,16 @@ WEIR_FN VF VN(cos_f)(VF x)
 WEIR_FN VF VN(atan_unit)(VF q)
 {
     VF t = q * q;
-    VF p = WEIR_FMA(KF(0x1.2d62b6p-10f), t, KF(-0x1.eb72eap-8f));
-    p = WEIR_FMA(p, t, KF(0x1.77a6ecp-6f));
-    p = WEIR_FMA(p, t, KF(-0x1.71e1b2p-5f));
-    p = WEIR_FMA(p, t, KF(0x1.157f68p-4f));
-    p = WEIR_FMA(p, t, KF(-0x1.6982ccp-4f));
-    p = WEIR_FMA(p, t, KF(0x1.c51c64p-4f));
-    p = WEIR_FMA(p, t, KF(-0x1.2476cap-3f));
-    p = WEIR_FMA(p, t, KF(0x1.999824p-3f));
-    p = WEIR_FMA(p, t, KF(-0x1.555552p-2f));
+    VF p = WEIR_FMA(KF(-0x1.17d94cp-11f), t, KF(0x1.098d10p-8f));
+    p = WEIR_FMA(p, t, KF(-0x1.d475b2p-7f));
+    p = WEIR_FMA(p, t, KF(0x1.054716p-5f));
+    p = WEIR_FMA(p, t, KF(-0x1.adc476p-5f));
+    p = WEIR_FMA(p, t, KF(0x1.2513e8p-4f));
+    p = WEIR_FMA(p, t, KF(-0x1.6eaa9cp-4f));
+    p = WEIR_FMA(p, t, KF(0x1.c6286ap-4f));
+    p = WEIR_FMA(p, t, KF(-0x1.24863ap-3f));
+    p = WEIR_FMA(p, t, KF(0x1.999900p-3f));
+    p = WEIR_FMA(p, t, KF(-0x1.555554p-2f));
     return WEIR_FMA(q * t, p, q);
 }
 
@@ -119,9 +120,13 @@ WEIR_FN VF VN(atan2_f)(VF y, VF x)
     VF q = WEIR_DIV(num, (same | (den == 0.0f)) ? KF(1.0f) : den);
     q = same ? KF(1.0f) : q;
     q = den == 0.0f ? KF(0.0f) : q;
-    VF r = VN(atan_unit)(q);
-    r = steep ? 0x1.921fb6p+0f - (r + 0x1.777a5cp-25f) : r;
-    r = AS_I(x) < 0 ? 0x1.921fb6p+1f - (r + 0x1.777a5cp-24f) : r;
+    VF r = q == 1.0f ? KF(0x1.921fb6p-1f) : VN(atan_unit)(q);
+    // pi/2 - r, pi/2 + r or pi - r, with pi/2 in two floats.
+    VI left = AS_I(x) < 0;
+    VF from = steep ? KF(0x1.921fb6p+0f) : KF(0x1.921fb6p+1f);
+    VF less = steep ? KF(0x1.777a5cp-25f) : KF(0x1.777a5cp-24f);
+    VF turned = from + (((steep & left) != 0 ? r : -r) - less);
+    r = (steep | left) != 0 ? turned : r;
     r = VN(copysign_f)(r, y);
     return ((x != x) | (y != y)) ? VN(nan_f)() : r;
 }

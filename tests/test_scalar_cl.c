@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OpenCL builds of kernels/scalar.h, one lane and sixteen, against the C build: equal bits (all
+// NaNs being one value) over stratified inputs, on the first device that the loader shows. Another
+// driver is tested by pointing the loader at its ICD file alone.
+#define CL_TARGET_OPENCL_VERSION 120
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <CL/cl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/kernel_text.h"
+#include "scalar.h"
+#include "support/scalar_cases.h"
+#include "support/support.h"
+
+enum { CHUNK = 1 << 16, CHUNKS = 16 };
+
+#define N(name) weir_##name
+#define OUT_f(x) weir_as_u(weir_canon_f(x))
+#define OUT_i(x) ((uint32_t)(x))
+#define OUT_u(x) (x)
+#define OUT_b(x) weir_b2u(x)
+#define OUT_h(x) ((uint32_t)(x))
+
+#define EXPECT(id, kind, expression)                                                       \
+    static uint32_t expect_##id(uint32_t UA, uint32_t UB, uint32_t UC)                     \
+    {                                                                                      \
+        float A = weir_as_f(UA), B = weir_as_f(UB), C = weir_as_f(UC);                     \
+        int32_t IA = (int32_t)UA, IB = (int32_t)UB;                                        \
+        int BA = UA & 1, BB = UB & 1;                                                      \
+        uint16_t HA = (uint16_t)UA;                                                        \
+        int8_t CA = (int8_t)(uint8_t)UA;                                                   \
+        (void)A, (void)B, (void)C, (void)IA, (void)IB, (void)BA, (void)BB, (void)HA, (void)CA; \
+        return OUT_##kind(expression);                                                     \
+    }
+SCALAR_CASES_FLOAT(EXPECT)
+SCALAR_CASES_INT(EXPECT)
+
+static const struct {
+    const char *id, *kind, *expression;
+    uint32_t (*expect)(uint32_t, uint32_t, uint32_t);
+} cases[] = {
+#define CASE_ROW(id, kind, expression) { #id, #kind, #expression, expect_##id },
+    SCALAR_CASES_FLOAT(CASE_ROW)
+    SCALAR_CASES_INT(CASE_ROW)
+};
+enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+
+// What the expressions need: one lane, and with WIDE sixteen.
+static const char glue[] =
+    "#ifdef WIDE\n"
+    "#define N(name) weir_##name##v\n"
+    "#define T(name) name##16\n"
+    "#define OUT_b(x) as_uint16((x) & 1)\n"
+    "#else\n"
+    "#define N(name) weir_##name\n"
+    "#define T(name) name\n"
+    "#define OUT_b(x) as_uint(x)\n"
+    "#endif\n"
+    "#define PASTE(a, b) a##b\n"
+    "#define AS(t, x) PASTE(as_, t)(x)\n"
+    "#define TO(t, x) PASTE(convert_, t)(x)\n"
+    "#define OUT_f(x) AS(T(uint), N(canon_f)(x))\n"
+    "#define OUT_i(x) AS(T(uint), x)\n"
+    "#define OUT_u(x) (x)\n"
+    "#define OUT_h(x) TO(T(uint), x)\n"
+    "#define WEIR_CASE(id, kind, expression) \\\n"
+    "kernel void id(global const T(uint) *a, global const T(uint) *b, global const T(uint) *c, \\\n"
+    "               global T(uint) *out) \\\n"
+    "{ size_t i = get_global_id(0); T(uint) UA = a[i], UB = b[i], UC = c[i]; \\\n"
+    "  T(float) A = AS(T(float), UA), B = AS(T(float), UB), C = AS(T(float), UC); \\\n"
+    "  T(int) IA = AS(T(int), UA), IB = AS(T(int), UB); \\\n"
+    "  T(int) BA = (UA & 1u) != 0u, BB = (UB & 1u) != 0u; \\\n"
+    "  T(ushort) HA = TO(T(ushort), UA & 0xffffu); \\\n"
+    "  T(char) CA = N(i32_to_i8)(IA); \\\n"
+    "  out[i] = OUT_##kind(expression); }\n";
+
+static struct {
+    cl_context context;
+    cl_device_id device;
+    cl_command_queue queue;
+    cl_mem in[3], out;
+    char name[128];
+    const char *soft; // build options for what this device's arithmetic lacks
+} cl;
+
+static int find_device(void)
+{
+    cl_platform_id platforms[16];
+    cl_uint n = 0;
+    if (clGetPlatformIDs(16, platforms, &n) != CL_SUCCESS)
+        return 0;
+    for (cl_uint i = 0; i < n && i < 16; i++)
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 1, &cl.device, NULL) == CL_SUCCESS)
+            return 1;
+    return 0;
+}
+
+static void setup(void)
+{
+    cl_int err;
+    if (!find_device())
+        return;
+    clGetDeviceInfo(cl.device, CL_DEVICE_NAME, sizeof(cl.name) - 1, cl.name, NULL);
+    cl.context = clCreateContext(NULL, 1, &cl.device, NULL, NULL, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    cl.queue = clCreateCommandQueue(cl.context, cl.device, 0, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    for (int i = 0; i < 3; i++)
+        cl.in[i] = clCreateBuffer(cl.context, CL_MEM_READ_ONLY, CHUNK * 4, NULL, &err);
+    cl.out = clCreateBuffer(cl.context, CL_MEM_READ_WRITE, CHUNK * 4, NULL, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    cl_device_fp_config fp = 0;
+    clGetDeviceInfo(cl.device, CL_DEVICE_SINGLE_FP_CONFIG, sizeof(fp), &fp, NULL);
+    cl.soft = fp & CL_FP_FMA ? "" : "-DWEIR_SOFT_FMA";
+}
+
+static void teardown(void)
+{
+    if (!cl.context)
+        return;
+    for (int i = 0; i < 3; i++)
+        clReleaseMemObject(cl.in[i]);
+    clReleaseMemObject(cl.out);
+    clReleaseCommandQueue(cl.queue);
+    clReleaseContext(cl.context);
+    memset(&cl, 0, sizeof(cl));
+}
+
+// The program of cases first .. last - 1, which the caller releases.
+static cl_program build(int first, int last, int wide, const char *more)
+{
+    cl_int err;
+    const char *texts[2 + CASES];
+    char lines[CASES][256];
+    int n = 0;
+    texts[n++] = weir_kernel_text("scalar.h");
+    texts[n++] = glue;
+    for (int i = first; i < last; i++) {
+        snprintf(lines[i], sizeof(lines[i]), "WEIR_CASE(case_%s, %s, %s)\n", cases[i].id,
+                 cases[i].kind, cases[i].expression);
+        texts[n++] = lines[i];
+    }
+    cl_program program = clCreateProgramWithSource(cl.context, (cl_uint)n, texts, NULL, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    char options[256];
+    snprintf(options, sizeof(options), "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt %s %s",
+             wide ? "-DWIDE" : "", more);
+    err = clBuildProgram(program, 1, &cl.device, options, NULL, NULL);
+    if (err != CL_SUCCESS) {
+        static char log[1 << 16];
+        clGetProgramBuildInfo(program, cl.device, CL_PROGRAM_BUILD_LOG, sizeof(log) - 1, log, NULL);
+        ck_abort_msg("%s: build failed (%d): %s", cl.name, err, log);
+    }
+    return program;
+}
+
+// Chunk number `chunk` of inputs: a walks all bit patterns; b and c are near it in every other
+// chunk, so that quotients, powers and sums are not all 0 or infinite.
+static void fill(uint32_t *a, uint32_t *b, uint32_t *c, int chunk)
+{
+    static const uint32_t edges[] = { 0, 0x80000000u, 1, 0x80000001u, 0x7fffff, 0x800000, 0x3f800000,
+        0xbf800000u, 0x7f7fffff, 0xff7fffffu, 0x7f800000, 0xff800000u, 0x7fc00000, 0x4b000000,
+        0x4b800000, 0x5f000000, 0x33800000, 0x42b17218, 0xc2cff1b5u, 0xffffffffu, 0x7fffffff, 2 };
+    const uint32_t n_edges = sizeof(edges) / sizeof(edges[0]);
+    uint64_t state = 0x5ca1ab1eu + (uint64_t)chunk;
+    for (uint32_t i = 0; i < CHUNK; i++) {
+        uint64_t r = test_next(&state), s = test_next(&state);
+        a[i] = (((uint32_t)chunk * CHUNK + i) << 12) | (uint32_t)(r & 0xfff);
+        b[i] = chunk & 1 ? a[i] + (uint32_t)((int64_t)(s << 36) >> 36) : (uint32_t)(r >> 32);
+        c[i] = chunk & 2 ? b[i] + (uint32_t)((int64_t)(s >> 28 << 36) >> 36) : (uint32_t)(s >> 32);
+        if (chunk == 0 && i < n_edges * n_edges) {
+            a[i] = edges[i % n_edges];
+            b[i] = edges[i / n_edges];
+        } else if (chunk % 5 == 4) {
+            // Moderate numbers: 2^-6 .. 2^6 in size.
+            a[i] = (a[i] & 0x807fffffu) | (121 + (uint32_t)(s % 12)) << 23;
+            b[i] = (b[i] & 0x807fffffu) | (121 + (uint32_t)(s / 12 % 12)) << 23;
+        }
+    }
+}
+
+static void run_kernel(cl_kernel kernel, int wide, uint32_t *got)
+{
+    for (cl_uint i = 0; i < 4; i++)
+        ck_assert_int_eq(clSetKernelArg(kernel, i, sizeof(cl_mem), i < 3 ? &cl.in[i] : &cl.out),
+                         CL_SUCCESS);
+    memset(got, 0xa5, CHUNK * 4);
+    clEnqueueWriteBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL);
+    size_t items = wide ? CHUNK / 16 : CHUNK;
+    ck_assert_int_eq(clEnqueueNDRangeKernel(cl.queue, kernel, 1, NULL, &items, NULL, 0, NULL, NULL),
+                     CL_SUCCESS);
+    ck_assert_int_eq(clEnqueueReadBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL),
+                     CL_SUCCESS);
+}
+
+static uint32_t in[3][CHUNK], got[CHUNK], want[CHUNK];
+
+static long compare_case(cl_program program, int i, int wide, int chunk)
+{
+    cl_int err;
+    char name[64];
+    snprintf(name, sizeof(name), "case_%s", cases[i].id);
+    cl_kernel kernel = clCreateKernel(program, name, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    run_kernel(kernel, wide, got);
+    clReleaseKernel(kernel);
+    long wrong = 0;
+#pragma omp parallel for
+    for (int j = 0; j < CHUNK; j++)
+        want[j] = cases[i].expect(in[0][j], in[1][j], in[2][j]);
+    for (int j = 0; j < CHUNK; j++)
+        if (got[j] != want[j] && !wrong++)
+            printf("# %s, %s x%d, chunk %d, element %d: (%08x %08x %08x) gave %08x, C gives %08x\n",
+                   cl.name, cases[i].id, wide ? 16 : 1, chunk, j, in[0][j], in[1][j], in[2][j],
+                   got[j], want[j]);
+    return wrong;
+}
+
+static void compare_all(int wide, int chunks, const char *more)
+{
+    if (!cl.context) {
+        printf("# skipped: no OpenCL device\n");
+        return;
+    }
+    long wrong = 0;
+    enum { GROUP = 20 };
+    for (int first = 0; first < CASES; first += GROUP) {
+        int last = first + GROUP < CASES ? first + GROUP : CASES;
+        cl_program program = build(first, last, wide, more);
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            fill(in[0], in[1], in[2], chunk);
+            for (int k = 0; k < 3; k++)
+                ck_assert_int_eq(clEnqueueWriteBuffer(cl.queue, cl.in[k], CL_TRUE, 0, CHUNK * 4,
+                                                      in[k], 0, NULL, NULL), CL_SUCCESS);
+            for (int i = first; i < last; i++)
+                wrong += compare_case(program, i, wide, chunk);
+        }
+        clReleaseProgram(program);
+    }
+    ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
+}
+
+START_TEST(one_lane)
+{
+    compare_all(0, CHUNKS, cl.soft);
+}
+END_TEST
+
+START_TEST(sixteen_lanes)
+{
+    compare_all(1, CHUNKS, cl.soft);
+}
+END_TEST
+
+// The routines for lesser devices give the same bits everywhere else too.
+START_TEST(soft_one_lane)
+{
+    compare_all(0, 2, "-DWEIR_SOFT_FMA -DWEIR_SOFT_DIV");
+}
+END_TEST
+
+// Sixteen lanes at once equal the elements one by one.
+START_TEST(rows_of_sixteen)
+{
+    static const char text[] =
+        "kernel void case_rows(global const uint *a, global const uint *b, global const uint *c,\n"
+        "                      global uint *out)\n"
+        "{ size_t i = get_global_id(0) * 32; uint e = a[i] & ~15u;\n"
+        "  vstore16(weir_random_word16(e, b[i], c[i], 7u, 8u, 9u), 0, out + i);\n"
+        "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); }\n";
+    if (!cl.context)
+        return;
+    cl_int err;
+    const char *texts[] = { weir_kernel_text("scalar.h"), text };
+    cl_program program = clCreateProgramWithSource(cl.context, 2, texts, NULL, &err);
+    char options[128];
+    snprintf(options, sizeof(options), "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt %s",
+             cl.soft);
+    ck_assert_int_eq(clBuildProgram(program, 1, &cl.device, options, NULL, NULL), CL_SUCCESS);
+    cl_kernel kernel = clCreateKernel(program, "case_rows", &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    fill(in[0], in[1], in[2], 3);
+    for (int k = 0; k < 3; k++)
+        clEnqueueWriteBuffer(cl.queue, cl.in[k], CL_TRUE, 0, CHUNK * 4, in[k], 0, NULL, NULL);
+    for (cl_uint i = 0; i < 4; i++)
+        clSetKernelArg(kernel, i, sizeof(cl_mem), i < 3 ? &cl.in[i] : &cl.out);
+    size_t items = CHUNK / 32;
+    clEnqueueNDRangeKernel(cl.queue, kernel, 1, NULL, &items, NULL, 0, NULL, NULL);
+    clEnqueueReadBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL);
+    for (uint32_t i = 0; i < CHUNK; i += 32)
+        for (uint32_t lane = 0; lane < 16; lane++) {
+            uint32_t e = (in[0][i] & ~15u) + lane, b = in[1][i], c = in[2][i];
+            ck_assert_uint_eq(got[i + lane], weir_random_word(e, b, c, 7, 8, 9));
+            ck_assert_uint_eq(got[i + 16 + lane], weir_as_u(weir_random_normal_f(e, b, c, 7, 8, 9)));
+        }
+    clReleaseKernel(kernel);
+    clReleaseProgram(program);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("scalar-cl");
+    TCase *tcase = tcase_create("bits");
+    tcase_set_timeout(tcase, 0);
+    tcase_add_unchecked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, one_lane);
+    tcase_add_test(tcase, sixteen_lanes);
+    tcase_add_test(tcase, soft_one_lane);
+    tcase_add_test(tcase, rows_of_sixteen);
+    suite_add_tcase(suite, tcase);
+    return test_main(suite);
+}
