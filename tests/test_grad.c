@@ -202,13 +202,13 @@ static void check_second(struct trial *t)
 #define MAX_FIRST 60000 // elements of inputs and result together
 #define MAX_SECOND 3000
 
-// Elements of the inputs and the result; INT64_MAX where one of them is empty (the maximum of nothing
-// is not a number to take differences of).
+// Elements of the inputs and the result; INT64_MAX where there is nothing to compare (the maximum of
+// nothing is -inf: no number to take differences of).
 static int64_t work(const struct trial *t)
 {
     int64_t n = size_of(t->y);
     for (int i = 0; i < t->o.c.n_in; i++) {
-        if (size_of(t->o.in[i]) == 0)
+        if (size_of(t->o.in[i]) == 0 && t->op->cls == WEIR_OP_REDUCE)
             return INT64_MAX;
         n += size_of(t->o.in[i]);
     }

@@ -35,12 +35,12 @@ static int64_t operand_size(const weir_value *v)
     return weir_shape_size(&v->type.shape);
 }
 
-// Only operations that take strided operands and no scratch memory are worth it: constants meet maps
-// (coefficients) and reductions (counts).
+// Only operations that take strided operands are worth it: constants meet maps (coefficients) and
+// reductions (counts).
 static bool foldable(const weir_value *v)
 {
     bool simple = v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_REDUCE;
-    if (!simple || v->arity < 1 || v->arity > MAX_ARGS || v->n_parts != 1 || v->op->scratch)
+    if (!simple || v->arity < 1 || v->arity > MAX_ARGS || v->n_parts != 1)
         return false;
     int64_t n = weir_shape_size(&v->type.shape), stored = 0;
     for (int i = 0; i < v->arity; i++)
@@ -51,7 +51,7 @@ static bool foldable(const weir_value *v)
 const void *weir_fold(weir_value *v, weir_arena *arena)
 {
     struct weir_nd nd[MAX_ARGS + 1];
-    void *ptr[MAX_ARGS + 1];
+    void *ptr[MAX_ARGS + 2]; // arguments, result, scratch
     weir_host_fn *fn = v->op->host.isa[weir_isa_best()];
     if (!foldable(v) || !fn)
         return NULL;
@@ -65,7 +65,9 @@ const void *weir_fold(weir_value *v, weir_arena *arena)
     weir_strides(&v->type.shape, out->stride);
     size_t size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
     ptr[v->arity] = weir_arena_alloc(arena, size);
-    if (!ptr[v->arity])
+    size_t scratch = v->op->scratch ? v->op->scratch(v) : 0;
+    ptr[v->arity + 1] = weir_arena_alloc(arena, scratch);
+    if (!ptr[v->arity] || !ptr[v->arity + 1])
         return NULL;
     struct weir_nest_call call = { .n_in = v->arity, .n_out = 1, .in = nd, .out = out,
                                    .attrs = v->attrs, .threads = 1 };
