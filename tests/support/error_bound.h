@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluates a value node by node with the loop nests for double, and beside each element keeps a bound
+// on how far a float evaluation may be from it (a running forward error analysis).
+#ifndef WEIR_TESTS_ERROR_BOUND_H
+#define WEIR_TESTS_ERROR_BOUND_H
+
+#include "graph/eval.h"
+
+struct test_bound {
+    int64_t n;
+    enum weir_dtype dtype;
+    double *value; // of a float result
+    double *bound; // absolute; infinite where nothing can be said
+    void *exact;   // of an integer or bool result
+    bool unsure;   // an integer result that hangs on rounded floats: not comparable
+};
+
+// leaves: as weir_eval takes them under F64. Aborts the test on failure.
+void test_bound_run(weir_value *v, const struct weir_eval_leaf *leaves, int n_leaves,
+                    struct test_bound *out);
+void test_bound_free(struct test_bound *o);
+
+// The first element of device memory `got` (of the value's dtype) that is out of bounds, or -1;
+// *worst receives the largest error / bound seen, `text` what was wrong.
+int64_t test_bound_check(const struct test_bound *o, const void *got, double *worst, char *text,
+                         size_t text_size);
+
+#endif
