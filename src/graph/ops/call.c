@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row of the host call: a user's function on host memory in the middle of a program.
+// Row of the host call: a user's function on host memory in the middle of a program. Programs and
+// weir_eval call it themselves, so the row has no loop nest.
 #include <string.h>
 
 #include "graph/ops/rows.h"
-
-// On every backend the same trampoline runs on the calling thread: ptr holds inputs, then the
-// output.
-static void run_call(const void *desc, void *const *ptr)
-{
-    const struct weir_nest_call *c = desc;
-    c->attrs.call.fn(c->attrs.call.ctx, (const void *const *)ptr, ptr + c->n_in);
-}
 
 static const char *infer_host_call(weir_value *v)
 {
@@ -44,5 +37,4 @@ const struct weir_op weir_op_host_call = {
     .arity = -1,
     .cls = WEIR_OP_CALL,
     .infer = infer_host_call,
-    .host = {{run_call, run_call, run_call, run_call}},
 };

@@ -21,7 +21,7 @@ const struct weir_op *const weir_ops[] = {
     &weir_op_take, &weir_op_take_along, &weir_op_scatter, &weir_op_scatter_add,
     &weir_op_scatter_add_along, &weir_op_dynamic_slice, &weir_op_dynamic_update,
     &weir_op_cumsum, &weir_op_sort, &weir_op_argsort,
-    &weir_op_cholesky, &weir_op_triangular_solve, &weir_op_lu, &weir_op_host_call,
+    &weir_op_cholesky, &weir_op_triangular_solve, &weir_op_lu, &weir_op_fft, &weir_op_host_call,
 #define X(name) &weir_op_##name,
     WEIR_COMPOSITE_ROWS(X)
 #undef X
