@@ -38,7 +38,7 @@ union weir_attrs {
     struct { struct weir_shape shape; enum weir_dtype dtype; int axis; uint32_t stream; bool per_row; } gen; // iota, random
     struct { int index; } part;
     struct { enum weir_dtype dtype; } cast;
-    struct { const void *data; size_t size; } constant;     // data owned by the graph's arena
+    struct { const void *data; size_t size; double exact; bool has_exact; } constant; // data in the graph's arena; exact: before rounding, for the oracle
     struct { weir_state *state; } state;                    // leaf and assign
     struct { int index; } input;                            // n-th input of the graph
     struct { weir_host_call_fn *fn; void *ctx; } call;

@@ -91,7 +91,12 @@ weir_value *weir_constant(weir_graph *g, enum weir_dtype dtype, struct weir_shap
 weir_value *weir_f32(weir_graph *g, double value)
 {
     float f = (float)value;
-    return weir_constant(g, WEIR_F32, weir_scalar_shape, &f);
+    weir_value *v = weir_constant(g, WEIR_F32, weir_scalar_shape, &f);
+    if (v && v->op == &weir_op_constant) {
+        v->attrs.constant.exact = value;
+        v->attrs.constant.has_exact = true;
+    }
+    return v;
 }
 
 weir_value *weir_i32(weir_graph *g, int32_t value)
