@@ -65,3 +65,68 @@ typedef uint16 weir_u16u __attribute__((aligned(4)));
 #define weir_ldg_i8(p, s) weir_i8_to_i32v(WEIR_GATHER16(char16, p, s))
 
 #define WEIR_LANES ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+
+// The order of argmax as ints: -0 below +0, every NaN on top.
+static inline int weir_order_f(float x)
+{
+    const int i = as_int(x);
+    return x != x ? 0x7fffffff : (i < 0 ? i ^ 0x7fffffff : i);
+}
+
+static inline int weir_order_i(int x)
+{
+    return x;
+}
+
+static inline int weir_order_u(uint x)
+{
+    return as_int(x ^ 0x80000000u);
+}
+
+// 64 lanes of a row, as vectors and one by one; the fold is the tree 32, 16, .. 1.
+typedef union {
+    float16 v[4];
+    float s[64];
+} weir_lanes_f;
+
+typedef union {
+    int16 v[4];
+    int s[64];
+} weir_lanes_i;
+
+typedef union {
+    uint16 v[4];
+    uint s[64];
+} weir_lanes_u;
+
+static inline float weir_fold_add_f(const float16 *v)
+{
+    const float16 a = (v[0] + v[2]) + (v[1] + v[3]);
+    const float8 b = a.lo + a.hi;
+    const float4 c = b.lo + b.hi;
+    const float2 d = c.lo + c.hi;
+    return d.lo + d.hi;
+}
+
+#define WEIR_FOLD(name, letter, V, T)                                                            \
+    static inline T weir_fold_##name##_##letter(const V *v)                                      \
+    {                                                                                            \
+        union {                                                                                  \
+            V v;                                                                                 \
+            T s[16];                                                                             \
+        } a;                                                                                     \
+        a.v = weir_##name##_##letter##v(weir_##name##_##letter##v(v[0], v[2]),                   \
+                                        weir_##name##_##letter##v(v[1], v[3]));                  \
+        for (int half = 8; half > 0; half /= 2)                                                  \
+            for (int l = 0; l < half; l++)                                                       \
+                a.s[l] = weir_##name##_##letter(a.s[l], a.s[l + half]);                          \
+        return a.s[0];                                                                           \
+    }
+WEIR_FOLD(add, i, int16, int)
+WEIR_FOLD(add, u, uint16, uint)
+WEIR_FOLD(max, f, float16, float)
+WEIR_FOLD(max, i, int16, int)
+WEIR_FOLD(max, u, uint16, uint)
+WEIR_FOLD(min, f, float16, float)
+WEIR_FOLD(min, i, int16, int)
+WEIR_FOLD(min, u, uint16, uint)

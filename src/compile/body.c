@@ -311,6 +311,100 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     return c->status;
 }
 
+void weir_body_want(const struct weir_body *b, const struct weir_step *s, bool *want)
+{
+    want[s - b->step] = true;
+    for (int i = 0; i < s->n_use; i++)
+        if (s->use[i].kind == WEIR_USE_NODE)
+            weir_body_want(b, &b->step[b->step_of[s->use[i].index]], want);
+}
+
+static int innermost_column(const struct weir_body *b)
+{
+    for (int d = b->space.rank - 1; d >= 0; d--)
+        if (b->label[d] >= WEIR_AXIS_COLUMN)
+            return b->label[d];
+    return -1;
+}
+
+// A row-major access over the axes without `label`; all axes where label is -1.
+static int add_plain(struct weir_body *b, enum weir_dtype dtype, int slot, int label, bool written)
+{
+    struct weir_operand o = { .slot = slot, .dtype = dtype, .shape = { 1, { 1 } } };
+    int64_t stride[WEIR_SPACE_MAX] = { 0 }, n = 1;
+    for (int d = b->space.rank - 1; d >= 0; d--) {
+        if (b->label[d] == label)
+            continue;
+        stride[d] = n;
+        n *= b->space.dim[d];
+    }
+    o.shape.dim[0] = n;
+    o.stride[0] = 1;
+    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access,
+                   sizeof(*b->access))) {
+        b->c->status = WEIR_NOMEM;
+        return -1;
+    }
+    b->access[b->n_access] = (struct weir_access) { .operand = o, .written = written };
+    memcpy(b->access[b->n_access].stride, stride, sizeof(stride));
+    return b->n_access++;
+}
+
+int weir_body_column_result(struct weir_body *b, enum weir_dtype dtype, int slot)
+{
+    return add_plain(b, dtype, slot, innermost_column(b), true);
+}
+
+int weir_body_row_result(struct weir_body *b, weir_value *v, int slot)
+{
+    struct weir_step *s = &b->step[b->step_of[v->id]];
+    s->store = add_plain(b, v->type.dtype, slot, WEIR_AXIS_ROW, true);
+    return s->store;
+}
+
+static enum weir_status init_single(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
+                                    int slot)
+{
+    b->c = c;
+    b->reduces = true;
+    b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
+    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
+    if (!b->step || !b->step_of)
+        return WEIR_NOMEM;
+    for (int i = 0; i < c->n_live; i++)
+        b->step_of[i] = -1;
+    b->step_of[v->id] = 0;
+    b->n_steps = 1;
+    int access = add_plain(b, v->arg[0]->type.dtype, slot, -1, false);
+    *b->step = (struct weir_step) { .v = v, .n_use = 1, .store = -1, .flat = -1, .level = 1,
+                                    .row = true };
+    b->step->use[0] = (struct weir_use) { WEIR_USE_ACCESS, access, NULL };
+    return c->status;
+}
+
+enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body *before,
+                                     weir_value *v, int slot)
+{
+    int done = innermost_column(before);
+    memset(b, 0, sizeof(*b));
+    for (int d = 0; d < before->space.rank; d++)
+        if (before->label[d] != done) {
+            b->label[b->space.rank] = before->label[d];
+            b->space.dim[b->space.rank++] = before->space.dim[d];
+        }
+    return init_single(b, before->c, v, slot);
+}
+
+enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
+                                      int slot)
+{
+    memset(b, 0, sizeof(*b));
+    b->c = c;
+    if (!make_space(b, &v, 1))
+        return WEIR_UNSUPPORTED;
+    return init_single(b, c, v, slot);
+}
+
 static bool mergeable(const struct weir_body *b, int d)
 {
     if (b->label[d] != b->label[d + 1])
@@ -352,12 +446,22 @@ static void classify(struct weir_body *b)
     }
 }
 
+void weir_body_pad_axis(struct weir_body *b)
+{
+    int d = b->space.rank++;
+    b->space.dim[d] = 1;
+    b->label[d] = WEIR_AXIS_KEPT;
+    for (int i = 0; i < b->n_access; i++)
+        b->access[i].stride[d] = 0;
+    b->padded = true;
+}
+
 void weir_body_collapse(struct weir_body *b)
 {
-    for (int d = b->space.rank - 1; d >= 0; d--)
-        if (b->space.dim[d] == 1 && b->label[d] != WEIR_AXIS_ROW)
+    for (int d = b->space.rank - 1 - b->padded; d >= 0; d--)
+        if (b->space.dim[d] == 1)
             remove_axis(b, d);
-    for (int d = b->space.rank - 2; d >= 0; d--)
+    for (int d = b->space.rank - 2 - b->padded; d >= 0; d--)
         if (mergeable(b, d)) {
             b->space.dim[d + 1] *= b->space.dim[d];
             remove_axis(b, d);

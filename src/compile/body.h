@@ -66,6 +66,7 @@ struct weir_body {
     struct weir_space space, row_space; // row_space: the kept axes
     int label[WEIR_SPACE_MAX];
     bool reduces;
+    bool padded; // the innermost axis has one element on purpose
     struct weir_access *access;
     int n_access, cap_access;
     struct weir_step *step;
@@ -81,6 +82,8 @@ enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, 
 // One step that copies `from` to the row-major slot `to`.
 enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state *c,
                                      const struct weir_operand *from, int to);
+// Adds an innermost axis of one element, which collapsing keeps.
+void weir_body_pad_axis(struct weir_body *b);
 // Merges neighbouring axes with equal labels where all accesses allow, and gives accesses classes.
 void weir_body_collapse(struct weir_body *b);
 
@@ -100,8 +103,21 @@ void weir_body_decode(const struct weir_body *b, uint32_t axes, const char *from
 // Loads of what does not vary along the innermost axis: "const float s3 = ...".
 void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
 
+// Marks `s` and the element steps that it needs.
+void weir_body_want(const struct weir_body *b, const struct weir_step *s, bool *want);
+// Adds the result of the next column step: all axes but the innermost column axis, row-major in `slot`.
+int weir_body_column_result(struct weir_body *b, enum weir_dtype dtype, int slot);
+// What is left of reduction v after that step: the same axes without that one, read from `slot`.
+enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body *before,
+                                     weir_value *v, int slot);
+// Reduction v of a row-major copy of its argument in `slot`.
+enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
+                                      int slot);
+// Stores the result of reduction v in `slot`, row-major over the kept axes; returns the access.
+int weir_body_row_result(struct weir_body *b, weir_value *v, int slot);
+
 // One evaluation of the chosen steps at inner index j (16 lanes or 1): loads, computes. `want` (by
-// step) says which; NULL = all.
+// step) says which; NULL = all. Of a reduction only the loads it needs are written.
 void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char *indent,
                     struct weir_strbuf *out);
 // Stores of the chosen steps that have memory.

@@ -369,11 +369,13 @@ void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char
     bool *loaded = weir_arena_array(b->c->arena, (size_t)b->n_access + 1, sizeof(*loaded));
     for (int i = 0; i < b->n_steps && loaded; i++) {
         const struct weir_step *s = &b->step[i];
-        if (s->row || (want && !want[i]))
+        bool reduce = s->v->op->cls == WEIR_OP_REDUCE;
+        if ((s->row && !reduce) || (want ? !want[i] : reduce))
             continue;
         for (int k = 0; k < s->n_use; k++)
             weir_body_load(b, &s->use[k], loaded, wide, indent, out);
-        weir_body_step(b, s, wide, indent, out);
+        if (!reduce)
+            weir_body_step(b, s, wide, indent, out);
     }
 }
 

@@ -1,9 +1,372 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row groups.
+// Row groups: reductions along the innermost axis with the elementwise work around them. A work-item
+// takes whole rows. Phase k computes, in one pass over the row, the elements that depend on k
+// reductions, the results among them that have memory, and the reductions of them; then the row's own
+// values that follow. Sums go to 64 lanes, chunk by chunk, as docs/numerics.md says.
+#include <stdio.h>
+
 #include "base/log.h"
-#include "compile/body.h"
+#include "compile/reduce.h"
+#include "graph/ops/rows.h"
+
+enum { CHUNK = 4096, ROW_WORK = 4096 };
+
+struct row {
+    struct weir_body *b;
+    int64_t rows, n; // n: extent of the reduced axis
+    int64_t per_item;
+    int phases;
+    bool *want; // by step
+};
+
+static bool is_reduce(const struct weir_step *s)
+{
+    return s->v->op->cls == WEIR_OP_REDUCE;
+}
+
+// What phase `p` evaluates: the terms of its reductions and its results.
+static bool choose(const struct row *r, int p)
+{
+    bool any = false;
+    for (int i = 0; i < r->b->n_steps; i++)
+        r->want[i] = false;
+    for (int i = 0; i < r->b->n_steps; i++) {
+        const struct weir_step *s = &r->b->step[i];
+        if (is_reduce(s) ? s->level == p + 1 : !s->row && s->store >= 0 && s->level == p) {
+            weir_body_want(r->b, s, r->want);
+            any = true;
+        }
+    }
+    return any;
+}
+
+// Results of this phase only are stored, though earlier ones may be evaluated again.
+static void store_phase(const struct row *r, int p, bool wide, const char *indent,
+                        struct weir_strbuf *out)
+{
+    bool *store = weir_arena_array(r->b->c->arena, (size_t)r->b->n_steps + 1, sizeof(*store));
+    for (int i = 0; i < r->b->n_steps && store; i++)
+        store[i] = r->b->step[i].level == p;
+    if (store)
+        weir_body_store(r->b, store, wide, indent, out);
+}
+
+static void accumulate(const struct row *r, int p, bool wide, const char *indent,
+                       struct weir_strbuf *out)
+{
+    for (int i = 0; i < r->b->n_steps; i++) {
+        const struct weir_step *s = &r->b->step[i];
+        if (!is_reduce(s) || s->level != p + 1)
+            continue;
+        struct weir_fold f = weir_fold_of(s->v);
+        char acc[48];
+        snprintf(acc, sizeof(acc), wide ? "a_%d.v[q]" : "a_%d.s[j & 63]", s->v->id);
+        weir_strbuf_printf(out, "%s%s = ", indent, acc);
+        weir_fold_term(r->b, &f, &s->use[0], acc, wide, out);
+        weir_strbuf_puts(out, ";\n");
+    }
+}
+
+// Clears the lanes of the phase's reductions.
+static void clear(const struct row *r, int p, const char *indent, struct weir_strbuf *out)
+{
+    for (int i = 0; i < r->b->n_steps; i++) {
+        const struct weir_step *s = &r->b->step[i];
+        if (!is_reduce(s) || s->level != p + 1)
+            continue;
+        struct weir_fold f = weir_fold_of(s->v);
+        weir_strbuf_printf(out, "%sweir_lanes_%c a_%d;\n%sfor (int q = 0; q < 4; q++)\n", indent, f.letter,
+                           s->v->id, indent);
+        weir_strbuf_printf(out, "%s    a_%d.v[q] = (%s)(%s);\n", indent, s->v->id,
+                           weir_fold_ctype(&f, true), f.identity);
+    }
+}
+
+// The elements from j0 to `stop`, which is at most a chunk further: vectors, then the odd ones.
+static void pass(const struct row *r, int p, const char *from, const char *stop, bool tail,
+                 const char *indent, struct weir_strbuf *out)
+{
+    char in[64];
+    snprintf(in, sizeof(in), "%s        ", indent);
+    if (r->n >= 16) {
+        weir_strbuf_printf(out, "%sfor (int k = %s; k + 16 <= %s; k += 64)\n", indent, from, stop);
+        weir_strbuf_printf(out, "%s    for (int q = 0; q < 4 && k + 16 * q + 16 <= %s; q++) {\n", indent,
+                           stop);
+        weir_strbuf_printf(out, "%sconst int j = k + 16 * q;\n", in);
+        weir_body_eval(r->b, r->want, true, in, out);
+        accumulate(r, p, true, in, out);
+        store_phase(r, p, true, in, out);
+        weir_strbuf_printf(out, "%s    }\n", indent);
+    }
+    if (!tail)
+        return;
+    weir_strbuf_printf(out, "%sfor (int j = %s - %s %% 16; j < %s; j++) {\n", indent, stop, stop, stop);
+    weir_body_eval(r->b, r->want, false, in + 4, out);
+    accumulate(r, p, false, in + 4, out);
+    store_phase(r, p, false, in + 4, out);
+    weir_strbuf_printf(out, "%s}\n", indent);
+}
+
+// Folds the lanes of the phase's reductions: into r_<id>, or where there are chunks into lane `chunk`
+// of a second set.
+static void fold(const struct row *r, int p, bool chunked, const char *indent, struct weir_strbuf *out)
+{
+    for (int i = 0; i < r->b->n_steps; i++) {
+        const struct weir_step *s = &r->b->step[i];
+        if (!is_reduce(s) || s->level != p + 1)
+            continue;
+        struct weir_fold f = weir_fold_of(s->v);
+        int id = s->v->id;
+        if (chunked)
+            weir_strbuf_printf(out,
+                               "%sb_%d.s[chunk & 63] = weir_%s_%c(b_%d.s[chunk & 63], "
+                               "weir_fold_%s_%c(a_%d.v));\n",
+                               indent, id, f.combine, f.letter, id, f.combine, f.letter, id);
+        else
+            weir_strbuf_printf(out, "%sconst %s r_%d = weir_fold_%s_%c(%c_%d.v);\n", indent,
+                               weir_fold_ctype(&f, false), id, f.combine, f.letter,
+                               r->n > CHUNK ? 'b' : 'a', id);
+    }
+}
+
+// b_<id>: lanes of chunk results.
+static void clear_chunks(const struct row *r, int p, struct weir_strbuf *out)
+{
+    for (int i = 0; i < r->b->n_steps; i++) {
+        const struct weir_step *s = &r->b->step[i];
+        if (!is_reduce(s) || s->level != p + 1)
+            continue;
+        struct weir_fold f = weir_fold_of(s->v);
+        weir_strbuf_printf(out, "        weir_lanes_%c b_%d;\n        for (int q = 0; q < 4; q++)\n",
+                           f.letter, s->v->id);
+        weir_strbuf_printf(out, "            b_%d.v[q] = (%s)(%s);\n", s->v->id,
+                           weir_fold_ctype(&f, true), f.identity);
+    }
+}
+
+// The row's own values with `level` reductions behind them, and their stores.
+static void row_values(const struct row *r, int level, struct weir_strbuf *out)
+{
+    const struct weir_body *b = r->b;
+    for (int i = 0; i < b->n_steps; i++) {
+        const struct weir_step *s = &b->step[i];
+        if (!s->row || s->level != level)
+            continue;
+        if (!is_reduce(s))
+            weir_body_step(b, s, false, "        ", out);
+        if (s->store < 0)
+            continue;
+        const struct weir_access *a = &b->access[s->store];
+        weir_strbuf_printf(out, "        weir_st_%s(p%d + i%d, r_%d);\n",
+                           weir_dtype_name(a->operand.dtype), a->param, a->cls, s->v->id);
+    }
+}
+
+static void phase(const struct row *r, int p, struct weir_strbuf *out)
+{
+    char end[32];
+    snprintf(end, sizeof(end), "%lld", (long long)r->n);
+    if (!choose(r, p))
+        return;
+    if (r->n <= CHUNK) {
+        clear(r, p, "        ", out);
+        pass(r, p, "0", end, r->n % 16 != 0, "        ", out);
+    } else {
+        clear_chunks(r, p, out);
+        weir_strbuf_printf(out, "        for (int chunk = 0; chunk < %lld; chunk++) {\n",
+                           (long long)((r->n + CHUNK - 1) / CHUNK));
+        weir_strbuf_printf(out, "            const int stop = min(%d * chunk + %d, %s);\n", CHUNK, CHUNK,
+                           end);
+        clear(r, p, "            ", out);
+        char from[32];
+        snprintf(from, sizeof(from), "%d * chunk", CHUNK);
+        pass(r, p, from, "stop", r->n % 16 != 0, "            ", out);
+        fold(r, p, true, "            ", out);
+        weir_strbuf_puts(out, "        }\n");
+    }
+    fold(r, p, false, "        ", out);
+}
+
+static void row_text(const struct row *r, struct weir_strbuf *out)
+{
+    struct weir_body *b = r->b;
+    uint32_t outer = (1u << (b->space.rank - 1)) - 1;
+    weir_strbuf_puts(out, "kernel void $K(");
+    weir_body_params(b, out);
+    weir_strbuf_puts(out, ")\n{\n");
+    weir_body_offsets(b, out);
+    weir_strbuf_printf(out, "    const int first = (int)get_global_id(0) * %lld;\n"
+                            "    const int last = min(first + %lld, %lld);\n",
+                       (long long)r->per_item, (long long)r->per_item, (long long)r->rows);
+    weir_strbuf_puts(out, "    for (int row = first; row < last; row++) {\n");
+    weir_body_decode(b, outer, "row", "        ", out);
+    weir_body_bases(b, outer, "        ", out);
+    weir_body_hoist(b, "        ", out);
+    row_values(r, 0, out);
+    for (int p = 0; p < r->phases; p++) {
+        phase(r, p, out);
+        row_values(r, p + 1, out);
+    }
+    weir_strbuf_puts(out, "    }\n}\n");
+}
+
+// A result may take the place of an operand that no later phase reads.
+static void share(const struct row *r, int launch)
+{
+    struct weir_body *b = r->b;
+    for (int i = 0; i < b->n_access; i++) {
+        int last = -1, same = 0;
+        for (int k = 0; k < b->n_access; k++)
+            same += !b->access[k].index && b->access[k].operand.slot == b->access[i].operand.slot;
+        if (b->access[i].index || b->access[i].written || same > 1)
+            continue;
+        for (int p = 0; p < r->phases; p++) {
+            choose(r, p);
+            for (int s = 0; s < b->n_steps; s++)
+                for (int u = 0; r->want[s] && u < b->step[s].n_use; u++)
+                    if (b->step[s].use[u].kind == WEIR_USE_ACCESS && b->step[s].use[u].index == i)
+                        last = p;
+        }
+        for (int s = 0; s < b->n_steps; s++)
+            if (!b->step[s].row && b->step[s].store >= 0 && b->step[s].level >= last)
+                weir_may_share(b->c, launch, &b->access[b->step[s].store].operand,
+                               &b->access[i].operand);
+    }
+}
+
+static enum weir_status write_rows(struct weir_body *b, const struct weir_group *g)
+{
+    struct row r = { .b = b, .rows = 1 };
+    struct weir_strbuf text = { 0 };
+    weir_body_collapse(b);
+    int last = b->space.rank - 1;
+    for (int d = 0; d <= last; d++)
+        if (b->label[d] != (d == last ? WEIR_AXIS_ROW : WEIR_AXIS_KEPT))
+            return WEIR_UNSUPPORTED;
+    r.n = b->space.dim[last];
+    for (int d = 0; d < last; d++)
+        r.rows *= b->space.dim[d];
+    r.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*r.want));
+    if (!r.want)
+        return WEIR_NOMEM;
+    if (r.n > (int64_t)CHUNK * CHUNK)
+        return WEIR_UNSUPPORTED;
+    for (int i = 0; i < b->n_steps; i++)
+        r.phases = b->step[i].level >= r.phases ? b->step[i].level + 1 : r.phases;
+    r.per_item = ROW_WORK / r.n > r.rows / 16 ? r.rows / 16 : ROW_WORK / r.n;
+    r.per_item = r.per_item < 1 ? 1 : r.per_item;
+    share(&r, b->c->n_launches);
+    row_text(&r, &text);
+    const size_t global[3] = { (size_t)((r.rows + r.per_item - 1) / r.per_item), 1, 1 };
+    const size_t local[3] = { 1, 1, 1 };
+    weir_body_launch(b, g, weir_kernel_add_buf(b->c, "row", &text), global, local);
+    return b->c->status;
+}
+
+static bool has_columns(const struct weir_body *b)
+{
+    for (int d = 0; d < b->space.rank; d++)
+        if (b->label[d] >= WEIR_AXIS_COLUMN)
+            return true;
+    return false;
+}
+
+static bool has_row(const struct weir_body *b)
+{
+    for (int d = 0; d < b->space.rank; d++)
+        if (b->label[d] == WEIR_AXIS_ROW && b->space.dim[d] > 1)
+            return true;
+    return false;
+}
+
+static int column_axes_left(const struct weir_body *b)
+{
+    int n = 0, label = -1;
+    for (int d = 0; d < b->space.rank; d++) {
+        if (b->label[d] >= WEIR_AXIS_COLUMN && b->label[d] != label)
+            n++;
+        label = b->label[d];
+    }
+    return n;
+}
+
+static int scratch_for(struct weir_emit_state *c, enum weir_dtype dtype, int64_t n)
+{
+    struct weir_slot slot = { .dtype = dtype, .name = "partial" };
+    slot.size = (size_t)n * weir_dtype_size(dtype);
+    return weir_slot_add(c, &slot);
+}
+
+// Columns one axis at a time, then the row that is left.
+static enum weir_status write_columns(struct weir_body *b, const struct weir_group *g, weir_value *v)
+{
+    struct weir_body rest;
+    struct weir_emit_state *c = b->c;
+    while (has_columns(b)) {
+        bool last = column_axes_left(b) == 1 && !has_row(b);
+        int to = last ? weir_slot_of(c, v) : scratch_for(c, v->type.dtype, weir_shape_size(&v->arg[0]->type.shape));
+        enum weir_status status = weir_write_column(b, g, v, to);
+        if (status != WEIR_OK || last)
+            return status;
+        status = weir_body_init_rest(&rest, b, v, to);
+        if (status != WEIR_OK)
+            return status;
+        *b = rest;
+    }
+    if (weir_body_row_result(b, v, weir_slot_of(c, v)) < 0)
+        return c->status;
+    return write_rows(b, g);
+}
+
+// The argument of a reduction is copied where strides cannot walk it as one axis.
+static enum weir_status write_after_copy(struct weir_emit_state *c, const struct weir_group *g)
+{
+    weir_value *v = g->nodes[g->n_nodes - 1];
+    struct weir_body b;
+    struct weir_group copy = { .kind = WEIR_GROUP_COPY, .id = g->id };
+    if (g->n_nodes != 1)
+        return WEIR_UNSUPPORTED;
+    weir_operand_of(c, v->arg[0], &copy.from);
+    copy.copy_to = scratch_for(c, v->arg[0]->type.dtype, weir_shape_size(&v->arg[0]->type.shape));
+    enum weir_status status = weir_write_copy(c, &copy);
+    if (status == WEIR_OK)
+        status = weir_body_init_plain(&b, c, v, copy.copy_to);
+    return status == WEIR_OK ? write_columns(&b, g, v) : status;
+}
+
+// A result of no terms, or of one term each.
+static enum weir_status write_trivial(struct weir_emit_state *c, const struct weir_group *g, bool empty)
+{
+    weir_value *v = g->nodes[0];
+    struct weir_group copy = { .kind = WEIR_GROUP_COPY, .id = g->id, .copy_to = weir_slot_of(c, v) };
+    if (g->n_nodes != 1)
+        return WEIR_UNSUPPORTED;
+    weir_operand_of(c, v->arg[0], &copy.from);
+    copy.from.shape = v->type.shape;
+    if (empty) {
+        copy.from = (struct weir_operand) { weir_fold_empty_slot(c, v), v->type.dtype, v->type.shape, 0,
+                                            { 0 } };
+    }
+    return weir_write_copy(c, &copy);
+}
 
 enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_group *g)
 {
-    return WEIR_UNSUPPORTED;
+    struct weir_body b;
+    weir_value *v = g->nodes[g->n_nodes - 1];
+    if (g->kind == WEIR_GROUP_REDUCE && (v->op == &weir_op_argmax || v->op == &weir_op_argmin))
+        return weir_write_arg(c, g);
+    if (g->kind == WEIR_GROUP_REDUCE && weir_shape_size(&v->arg[0]->type.shape) == 0)
+        return write_trivial(c, g, true);
+    if (g->kind == WEIR_GROUP_REDUCE &&
+        weir_shape_size(&v->arg[0]->type.shape) == weir_shape_size(&v->type.shape))
+        return write_trivial(c, g, false);
+    enum weir_status status = weir_body_init(&b, c, g->nodes, g->n_nodes, NULL, 0);
+    if (status == WEIR_OK && has_columns(&b))
+        return g->kind == WEIR_GROUP_REDUCE ? write_columns(&b, g, v) : WEIR_UNSUPPORTED;
+    if (status == WEIR_OK)
+        status = weir_body_init(&b, c, g->nodes, g->n_nodes, g->outputs, g->n_outputs);
+    if (status == WEIR_OK)
+        status = write_rows(&b, g);
+    return status == WEIR_UNSUPPORTED ? write_after_copy(c, g) : status;
 }

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reductions that are not part of a row kernel's phases: column steps, arg reductions, and what all
+// reduction kernels share.
+#include "compile/reduce.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "graph/ops/rows.h"
+
+struct weir_fold weir_fold_of(const weir_value *reduce)
+{
+    char letter = weir_type_letter(reduce->arg[0]->type.dtype);
+    if (reduce->op == &weir_op_any)
+        return (struct weir_fold) { "max", 'i', "0", "0", true };
+    if (reduce->op == &weir_op_all)
+        return (struct weir_fold) { "min", 'i', "1", "1", true };
+    if (reduce->op == &weir_op_sum)
+        return (struct weir_fold) { "add", letter, letter == 'f' ? "-0.0f" : "0", "0", false };
+    const char *low = letter == 'f' ? "-INFINITY" : letter == 'i' ? "(-2147483647 - 1)" : "0u";
+    const char *high = letter == 'f' ? "INFINITY" : letter == 'i' ? "2147483647" : "0xffffffffu";
+    bool max = reduce->op == &weir_op_reduce_max;
+    return (struct weir_fold) { max ? "max" : "min", letter, max ? low : high, max ? low : high, false };
+}
+
+enum weir_dtype weir_fold_dtype(const struct weir_fold *f)
+{
+    return f->letter == 'f' ? WEIR_F32 : f->letter == 'i' ? WEIR_I32 : WEIR_U32;
+}
+
+const char *weir_fold_ctype(const struct weir_fold *f, bool wide)
+{
+    return weir_ctype(weir_fold_dtype(f), wide);
+}
+
+void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const struct weir_use *u,
+                    const char *acc, bool wide, struct weir_strbuf *out)
+{
+    const char *v = wide ? "v" : "";
+    weir_strbuf_printf(out, "weir_%s_%c%s(%s, ", f->combine, f->letter, v, acc);
+    if (f->truth)
+        weir_strbuf_printf(out, "weir_b2i%s(", v);
+    weir_body_use(b, u, wide, out);
+    weir_strbuf_puts(out, f->truth ? "))" : ")");
+}
+
+enum { RUN = 64, VECS = 4 };
+
+// The column axis as a mask of space axes: those with the label of the innermost column axis.
+static uint32_t column_axes(const struct weir_body *b, int64_t *n)
+{
+    uint32_t axes = 0;
+    int label = WEIR_AXIS_KEPT;
+    *n = 1;
+    for (int d = b->space.rank - 1; d >= 0; d--) {
+        if (label == WEIR_AXIS_KEPT && b->label[d] >= WEIR_AXIS_COLUMN)
+            label = b->label[d];
+        if (label != WEIR_AXIS_KEPT && b->label[d] == label) {
+            axes |= 1u << d;
+            *n *= b->space.dim[d];
+        }
+    }
+    return axes;
+}
+
+static void indent_by(int n, struct weir_strbuf *out)
+{
+    for (int i = 0; i < n; i++)
+        weir_strbuf_puts(out, "    ");
+}
+
+struct column {
+    struct weir_body *b;
+    struct weir_fold fold;
+    const struct weir_step *reduce;
+    uint32_t axes;
+    int64_t n;
+    int levels;
+    int to;     // access
+    bool *want; // by step
+};
+
+static int64_t power(int level)
+{
+    int64_t n = 1;
+    while (level-- > 0)
+        n *= RUN;
+    return n;
+}
+
+// Runs of 64 terms; their sums are the terms of the next level. Missing terms are the identity.
+static void column_loops(const struct column *k, bool wide, const char *count, int depth,
+                         struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    const char *ctype = weir_fold_ctype(&k->fold, wide);
+    char ind[64];
+    memset(ind, ' ', sizeof(ind));
+    for (int l = 0; l < k->levels; l++) {
+        indent_by(depth, out);
+        weir_strbuf_printf(out, "%s a%d[%d];\n", ctype, l, wide ? VECS : 16);
+    }
+    for (int l = k->levels - 1; l >= 0; l--) {
+        indent_by(depth, out);
+        weir_strbuf_printf(out, "for (int q = 0; q < %s; q++)\n", count);
+        indent_by(depth + 1, out);
+        weir_strbuf_printf(out, "a%d[q] = (%s)(%s);\n", l, ctype, k->fold.identity);
+        indent_by(depth, out);
+        if (l == k->levels - 1)
+            weir_strbuf_printf(out, "for (int t%d = 0; t%d < %lld; t%d += %lld) {\n", l, l,
+                               (long long)k->n, l, (long long)power(l));
+        else
+            weir_strbuf_printf(out, "for (int t%d = t%d; t%d < min(t%d + %lld, %lld); t%d += %lld) {\n",
+                               l, l + 1, l, l + 1, (long long)power(l + 1), (long long)k->n, l,
+                               (long long)power(l));
+        depth++;
+    }
+    ind[4 * depth] = 0;
+    weir_body_decode(b, k->axes, "t0", ind, out);
+    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
+    weir_body_hoist(b, ind, out);
+    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++) {\n", ind, count);
+    weir_strbuf_printf(out, "%s    const int j = c + %s;\n", ind, wide ? "16 * q" : "q");
+    ind[4 * depth] = ' ';
+    ind[4 * depth + 4] = 0;
+    weir_body_eval(b, k->want, wide, ind, out);
+    weir_strbuf_printf(out, "%sa0[q] = ", ind);
+    weir_fold_term(b, &k->fold, &k->reduce->use[0], "a0[q]", wide, out);
+    weir_strbuf_puts(out, ";\n");
+    ind[4 * depth] = 0;
+    weir_strbuf_printf(out, "%s}\n", ind);
+    for (int l = 0; l < k->levels; l++) {
+        depth--;
+        indent_by(depth, out);
+        weir_strbuf_puts(out, "}\n");
+        if (l + 1 == k->levels)
+            break;
+        indent_by(depth, out);
+        weir_strbuf_printf(out, "for (int q = 0; q < %s; q++)\n", count);
+        indent_by(depth + 1, out);
+        weir_strbuf_printf(out, "a%d[q] = weir_%s_%c%s(a%d[q], a%d[q]);\n", l + 1, k->fold.combine,
+                           k->fold.letter, wide ? "v" : "", l + 1, l);
+    }
+    const struct weir_access *to = &b->access[k->to];
+    const char *dtype = weir_dtype_name(to->operand.dtype);
+    indent_by(depth, out);
+    weir_strbuf_puts(out, "{\n");
+    memset(ind, ' ', sizeof(ind));
+    ind[4 * depth + 4] = 0;
+    for (int d = 0; d < b->space.rank; d++)
+        if (k->axes >> d & 1)
+            weir_strbuf_printf(out, "%sconst int r%d = 0;\n", ind, d);
+    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
+    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++)\n%s    weir_st%s_%s(p%d + i%d + c + %s, ", ind,
+                       count, ind, wide ? "v" : "", dtype, to->param, to->cls, wide ? "16 * q" : "q");
+    if (to->operand.dtype == WEIR_BOOL && wide)
+        weir_strbuf_printf(out, "weir_i2bv(a%d[q]));\n", k->levels - 1);
+    else
+        weir_strbuf_printf(out, "a%d[q]);\n", k->levels - 1);
+    indent_by(depth, out);
+    weir_strbuf_puts(out, "}\n");
+}
+
+static void column_text(const struct column *k, int64_t inner, struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
+    int64_t vectors = inner / 16, tail = inner % 16, blocks = (vectors + VECS - 1) / VECS;
+    weir_strbuf_puts(out, "kernel void $K(");
+    weir_body_params(b, out);
+    weir_strbuf_puts(out, ")\n{\n");
+    weir_body_offsets(b, out);
+    weir_strbuf_puts(out, "    const int row = get_global_id(1);\n");
+    weir_body_decode(b, others, "row", "    ", out);
+    if (vectors > 0) {
+        weir_strbuf_printf(out, "    if (get_global_id(0) < %lld) {\n", (long long)blocks);
+        weir_strbuf_printf(out, "        const int c = (int)get_global_id(0) * %d;\n", 16 * VECS);
+        if (vectors % VECS == 0)
+            weir_strbuf_printf(out, "        const int count = %d;\n", VECS);
+        else
+            weir_strbuf_printf(out, "        const int count = min(%d, %lld - c / 16);\n", VECS,
+                               (long long)vectors);
+        column_loops(k, true, vectors % VECS == 0 ? "4" : "count", 2, out);
+        weir_strbuf_puts(out, "    }\n");
+    }
+    if (tail > 0) {
+        char count[16] = { 0 };
+        count[0] = (char)(tail >= 10 ? '1' : '0' + tail);
+        if (tail >= 10)
+            count[1] = (char)('0' + tail - 10);
+        weir_strbuf_printf(out, "    if (get_global_id(0) == %lld) {\n        const int c = %lld;\n",
+                           (long long)blocks, (long long)(16 * vectors));
+        column_loops(k, false, count, 2, out);
+        weir_strbuf_puts(out, "    }\n");
+    }
+    weir_strbuf_puts(out, "}\n");
+}
+
+enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
+                                   const weir_value *reduce, int to)
+{
+    struct column k = { .b = b, .fold = weir_fold_of(reduce) };
+    struct weir_strbuf text = { 0 };
+    k.reduce = &b->step[b->step_of[reduce->id]];
+    k.to = weir_body_column_result(b, reduce->type.dtype, to);
+    if (k.to < 0)
+        return b->c->status;
+    weir_body_collapse(b);
+    k.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*k.want));
+    if (!k.want)
+        return WEIR_NOMEM;
+    weir_body_want(b, k.reduce, k.want);
+    k.axes = column_axes(b, &k.n);
+    for (k.levels = 1; power(k.levels) < k.n; k.levels++)
+        ;
+    int64_t inner = b->space.dim[b->space.rank - 1], rows = 1;
+    for (int d = 0; d + 1 < b->space.rank; d++)
+        if (!(k.axes >> d & 1))
+            rows *= b->space.dim[d];
+    column_text(&k, inner, &text);
+    int64_t blocks = (inner / 16 + VECS - 1) / VECS + (inner % 16 > 0);
+    const size_t global[3] = { (size_t)blocks, (size_t)rows, 1 }, local[3] = { 1, 1, 1 };
+    const char *name = weir_kernel_add_buf(b->c, "column", &text);
+    weir_body_launch(b, g, name, global, local);
+    return b->c->status;
+}
+
+int weir_fold_empty_slot(struct weir_emit_state *c, const weir_value *reduce)
+{
+    static const float low_f = -INFINITY, high_f = INFINITY;
+    static const int32_t low_i = INT32_MIN, high_i = INT32_MAX;
+    static const uint32_t zero = 0, ones = UINT32_MAX;
+    static const uint8_t truth = 1;
+    char letter = weir_type_letter(reduce->type.dtype);
+    bool max = reduce->op == &weir_op_reduce_max, min = reduce->op == &weir_op_reduce_min;
+    struct weir_slot slot = { .home = WEIR_SLOT_CONSTANT, .dtype = reduce->type.dtype, .data = &zero,
+                              .size = weir_dtype_size(reduce->type.dtype), .name = "no terms" };
+    if (reduce->op == &weir_op_all)
+        slot.data = &truth;
+    else if (max && letter != 'u')
+        slot.data = letter == 'f' ? (const void *)&low_f : &low_i;
+    else if (min)
+        slot.data = letter == 'f' ? (const void *)&high_f : letter == 'i' ? (const void *)&high_i : &ones;
+    return weir_slot_add(c, &slot);
+}
+
+// One work-item an output: the index of the best term by the order of weir_order_*.
+enum weir_status weir_write_arg(struct weir_emit_state *c, const struct weir_group *g)
+{
+    weir_value *v = g->nodes[g->n_nodes - 1];
+    struct weir_body b;
+    enum weir_status status = weir_body_init(&b, c, g->nodes, g->n_nodes, g->outputs, g->n_outputs);
+    if (status != WEIR_OK)
+        return status;
+    const struct weir_step *s = &b.step[b.step_of[v->id]];
+    bool *want = weir_arena_array(c->arena, (size_t)b.n_steps + 1, sizeof(*want));
+    if (!want)
+        return WEIR_NOMEM;
+    weir_body_want(&b, s, want);
+    weir_body_pad_axis(&b); // so that the innermost axis, which j runs along, has one element
+    weir_body_collapse(&b);
+    uint32_t kept = 0, reduced = 0;
+    int64_t items = 1, n = 1;
+    int last = b.space.rank - 1;
+    for (int d = 0; d < last; d++) {
+        *(b.label[d] == WEIR_AXIS_KEPT ? &kept : &reduced) |= 1u << d;
+        *(b.label[d] == WEIR_AXIS_KEPT ? &items : &n) *= b.space.dim[d];
+    }
+    char letter = weir_type_letter(v->arg[0]->type.dtype);
+    bool min = v->op == &weir_op_argmin;
+    struct weir_strbuf t = { 0 };
+    weir_strbuf_puts(&t, "kernel void $K(");
+    weir_body_params(&b, &t);
+    weir_strbuf_puts(&t, ")\n{\n    const int j = 0;\n    const int item = get_global_id(0);\n");
+    weir_body_offsets(&b, &t);
+    weir_body_decode(&b, kept, "item", "    ", &t);
+    weir_strbuf_printf(&t, "    int best = 0, at = 0;\n    for (int t = 0; t < %lld; t++) {\n",
+                       (long long)n);
+    weir_body_decode(&b, reduced, "t", "        ", &t);
+    weir_body_bases(&b, kept | reduced, "        ", &t);
+    weir_body_hoist(&b, "        ", &t);
+    weir_body_eval(&b, want, false, "        ", &t);
+    weir_strbuf_printf(&t, "        const int key = %sweir_order_%c(%s", min && letter != 'f' ? "~" : "",
+                       letter, min && letter == 'f' ? "weir_neg_f(" : "");
+    weir_body_use(&b, &s->use[0], false, &t);
+    weir_strbuf_printf(&t, "%s);\n        if (t == 0 || key > best) {\n            best = key;\n"
+                           "            at = t;\n        }\n    }\n    {\n",
+                       min && letter == 'f' ? ")" : "");
+    weir_body_decode(&b, reduced, "0", "        ", &t);
+    weir_body_bases(&b, kept | reduced, "        ", &t);
+    weir_strbuf_printf(&t, "        *(p%d + i%d) = at;\n    }\n}\n", b.access[s->store].param,
+                       b.access[s->store].cls);
+    const size_t global[3] = { (size_t)items, 1, 1 }, local[3] = { 1, 1, 1 };
+    weir_body_launch(&b, g, weir_kernel_add_buf(c, v->op->name, &t), global, local);
+    return c->status;
+}

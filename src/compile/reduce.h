@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the reductions are written: combining function, identity, and the kernels of single steps.
+#ifndef WEIR_COMPILE_REDUCE_H
+#define WEIR_COMPILE_REDUCE_H
+
+#include "compile/body.h"
+
+// A reduction as a fold. any and all fold ints of 0 and 1 with max and min.
+struct weir_fold {
+    const char *combine;  // "add", "max", "min"
+    char letter;          // f i u
+    const char *identity; // what a missing lane holds
+    const char *empty;    // the result of no terms
+    bool truth;           // terms are bools
+};
+struct weir_fold weir_fold_of(const weir_value *reduce);
+enum weir_dtype weir_fold_dtype(const struct weir_fold *f); // of its terms
+const char *weir_fold_ctype(const struct weir_fold *f, bool wide);
+
+// "weir_add_fv(a, term)", the term taken from use u.
+void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const struct weir_use *u,
+                    const char *acc, bool wide, struct weir_strbuf *out);
+
+// One column step over the innermost column axis of b; the result (in v's fold type) has all other
+// axes, row-major, in slot `to`.
+enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
+                                   const weir_value *reduce, int to);
+
+// A constant slot with the result of no terms.
+int weir_fold_empty_slot(struct weir_emit_state *c, const weir_value *reduce);
+// A group that ends in argmax or argmin.
+enum weir_status weir_write_arg(struct weir_emit_state *c, const struct weir_group *g);
+
+#endif
