@@ -89,6 +89,7 @@ struct weir_op_case {
     weir_value *(*build)(weir_graph *g, weir_value *const *in, const struct weir_op_case *c);
     int64_t p[32];       // parameters for build
     bool no_grad;        // skip derivative checks (kinks, integer results)
+    uint32_t fixed;      // bit i: the row has no derivative with respect to input i
 };
 
 #endif

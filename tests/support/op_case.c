@@ -33,7 +33,7 @@ static float extreme(uint64_t *s)
         0x00000000u, 0x80000000u, 0x00000001u, 0x80000001u, 0x007fffffu, 0x807fffffu, 0x00800000u,
         0x80800000u, 0x3f800000u, 0xbf800000u, 0x3f7fffffu, 0x3f800001u, 0x7f7fffffu, 0xff7fffffu,
         0x7f800000u, 0xff800000u, 0x7fc00000u, 0x4b000000u, 0x4f000000u, 0xcf000000u, 0x5f000000u,
-        0x3f000000u, 0x40490fdbu, 0x42b17218u, 0xc2aeac50u, 0x33800000u };
+        0x3f000000u, 0x40490fdbu, 0x42b17218u, 0xc2aeac50u, 0x33800000u};
     uint64_t r = test_next(s);
     if (r % 4 == 0) // any bits
         return weir_as_f((uint32_t)(r >> 32));
@@ -61,7 +61,7 @@ static float fill_float(enum weir_fill fill, uint64_t *s)
 static uint32_t fill_int(const struct weir_op_case *c, enum weir_fill fill, enum weir_dtype t,
                          uint64_t *s)
 {
-    static const uint32_t edges[] = { 0, 1, 0xffffffffu, 0x7fffffffu, 0x80000000u, 31, 32, 33 };
+    static const uint32_t edges[] = {0, 1, 0xffffffffu, 0x7fffffffu, 0x80000000u, 31, 32, 33};
     uint64_t r = test_next(s);
     if (fill == WEIR_FILL_INDEX)
         return (uint32_t)((int64_t)(r % (uint64_t)(c->index_range + 4)) - 2);
@@ -109,8 +109,8 @@ static void fill_input(struct test_op_case *t, int i)
     ck_assert(t->data[i] && t->data64[i]);
     for (int64_t k = 0; k < n; k++)
         fill_one(t, i, k, &seed);
-    t->leaves[i] = (struct weir_eval_leaf) { t->in[i], t->data[i] };
-    t->leaves64[i] = (struct weir_eval_leaf) { t->in[i], t->data64[i] };
+    t->leaves[i] = (struct weir_eval_leaf){t->in[i], t->data[i]};
+    t->leaves64[i] = (struct weir_eval_leaf){t->in[i], t->data64[i]};
 }
 
 bool test_op_case_make(const struct weir_op *op, int idx, struct test_op_case *t)
@@ -152,8 +152,8 @@ static bool is_nan(enum weir_dtype t, const void *data, int64_t i)
     return t == WEIR_BF16 && (((const uint16_t *)data)[i] & 0x7fff) > 0x7f80;
 }
 
-int64_t test_first_difference(enum weir_dtype t, const void *a, const void *b, int64_t n, char *text,
-                              size_t text_size)
+int64_t test_first_difference(enum weir_dtype t, const void *a, const void *b, int64_t n,
+                              char *text, size_t text_size)
 {
     size_t size = weir_dtype_size(t);
     for (int64_t i = 0; i < n; i++) {

@@ -186,6 +186,7 @@ static weir_value *laid_out(weir_value *x, int i, const struct weir_op_case *c)
     static bool cases_##name_(int idx, struct weir_op_case *c)                                   \
     {                                                                                            \
         c->build = build_##name_;                                                                \
+        c->fixed = &weir_op_##name_ == &weir_op_igamma; /* differentiable in x alone */          \
         return map_case(idx, c, n, types_, WEIR_FILL_##fill_, SMOOTH_##rules_);                  \
     }                                                                                            \
     const struct weir_op weir_op_##name_ = {                                                     \
