@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "graph/eval.h"
-#include "support.h"
+#include "support/support.h"
 #include "weir/flow.h"
 #include "weir/formats.h"
 #include "weir/optim.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "graph/eval.h"
-#include "support.h"
+#include "support/support.h"
 #include "weir/formats.h"
 #include "weir/models.h"
 

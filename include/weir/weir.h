@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything: base, devices, graphs, programs.
+// Everything: devices, graphs, programs, networks, flows, data.
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
@@ -11,5 +11,11 @@
 #include "weir/ops.h"
 #include "weir/grad.h"
 #include "weir/program.h"
+#include "weir/nn.h"
+#include "weir/models.h"
+#include "weir/optim.h"
+#include "weir/flow.h"
+#include "weir/data.h"
+#include "weir/formats.h"
 
 #endif
