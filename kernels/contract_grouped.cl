@@ -81,50 +81,55 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         acc[i] = sum[i] = 0.0f;
     barrier(CLK_LOCAL_MEM_FENCE);
 
-    for (int c = chunk; c < end_chunk; c++) {
-        const CT_INT end = CT_CUT(c);
-        for (; k < end; k += CT_STEP) {
-            for (int i = id; i < CT_STEP * CT_TILE_ROWS; i += CT_GROUP * CT_GROUP) {
+    // One loop over all steps, because PoCL 3.1 hangs on barriers in a loop that may run no times.
+    int c = chunk;
+    CT_INT end = c < end_chunk ? CT_CUT(c) : 0;
+    const CT_INT stop = c < end_chunk ? CT_CUT(end_chunk - 1) : 0;
+    while (k < stop) {
+        for (int i = id; i < CT_STEP * CT_TILE_ROWS; i += CT_GROUP * CT_GROUP) {
 #if CT_A_TERM3 == 1
-                const int s = i % CT_STEP, r = i / CT_STEP;
+            const int s = i % CT_STEP, r = i / CT_STEP;
 #else
-                const int s = i / CT_TILE_ROWS, r = i % CT_TILE_ROWS;
+            const int s = i / CT_TILE_ROWS, r = i % CT_TILE_ROWS;
 #endif
-                const CT_INT q = k + s;
-                as[s * CT_TILE_ROWS + r] =
-                    q < end ? a[a_row[r] + CT_AT(q, CT_TERM, CT_A_TERM)] : 0.0f;
-            }
-            for (int i = id; i < CT_STEP * CT_TILE_COLS; i += CT_GROUP * CT_GROUP) {
+            const CT_INT q = k + s;
+            as[s * CT_TILE_ROWS + r] =
+                q < end ? a[a_row[r] + CT_AT(q, CT_TERM, CT_A_TERM)] : 0.0f;
+        }
+        for (int i = id; i < CT_STEP * CT_TILE_COLS; i += CT_GROUP * CT_GROUP) {
 #if CT_B_TERM3 == 1
-                const int s = i % CT_STEP, n = i / CT_STEP;
+            const int s = i % CT_STEP, n = i / CT_STEP;
 #else
-                const int s = i / CT_TILE_COLS, n = i % CT_TILE_COLS;
+            const int s = i / CT_TILE_COLS, n = i % CT_TILE_COLS;
 #endif
-                const CT_INT q = k + s;
-                bs[s * CT_TILE_COLS + n] =
-                    q < end ? b[b_col[n] + CT_AT(q, CT_TERM, CT_B_TERM)] : 0.0f;
-            }
-            barrier(CLK_LOCAL_MEM_FENCE);
-            for (int s = 0; s < CT_STEP; s++) {
-                float bv[CT_PER_COL];
+            const CT_INT q = k + s;
+            bs[s * CT_TILE_COLS + n] =
+                q < end ? b[b_col[n] + CT_AT(q, CT_TERM, CT_B_TERM)] : 0.0f;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int s = 0; s < CT_STEP; s++) {
+            float bv[CT_PER_COL];
+#pragma unroll
+            for (int j = 0; j < CT_PER_COL; j++)
+                bv[j] = bs[s * CT_TILE_COLS + j * CT_GROUP + lx];
+#pragma unroll
+            for (int i = 0; i < CT_PER_ROW; i++) {
+                const float av = as[s * CT_TILE_ROWS + i * CT_GROUP + ly];
 #pragma unroll
                 for (int j = 0; j < CT_PER_COL; j++)
-                    bv[j] = bs[s * CT_TILE_COLS + j * CT_GROUP + lx];
-#pragma unroll
-                for (int i = 0; i < CT_PER_ROW; i++) {
-                    const float av = as[s * CT_TILE_ROWS + i * CT_GROUP + ly];
-#pragma unroll
-                    for (int j = 0; j < CT_PER_COL; j++)
-                        acc[i * CT_PER_COL + j] = CT_FMA(av, bv[j], acc[i * CT_PER_COL + j]);
-                }
+                    acc[i * CT_PER_COL + j] = CT_FMA(av, bv[j], acc[i * CT_PER_COL + j]);
             }
-            barrier(CLK_LOCAL_MEM_FENCE);
         }
-        k = end;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        k = min(k + CT_STEP, end);
+        if (k == end) { // the chunk is complete; empty ones after it add nothing
 #pragma unroll
-        for (int i = 0; i < CT_PER_ROW * CT_PER_COL; i++) {
-            sum[i] = sum[i] + acc[i];
-            acc[i] = 0.0f;
+            for (int i = 0; i < CT_PER_ROW * CT_PER_COL; i++) {
+                sum[i] = sum[i] + acc[i];
+                acc[i] = 0.0f;
+            }
+            while (c < end_chunk - 1 && end == k)
+                end = CT_CUT(++c);
         }
     }
     for (int i = 0; i < CT_PER_ROW; i++) {

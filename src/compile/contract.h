@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Contractions as affine gathers, the form that kernels/contract_*.cl compute:
+//   out[o0 + batch + row + col] = canonical sum over the terms of a[a0 + batch + row + term] *
+//                                                                 b[b0 + batch + col + term]
+// contract.c turns an op into gathers; contract_gather.c turns a gather into kernels and launches.
+#ifndef WEIR_COMPILE_CONTRACT_H
+#define WEIR_COMPILE_CONTRACT_H
+
+#include "compile/emit.h"
+
+// Extent of one loop, and its strides (elements) in the operands it walks.
+struct weir_axis {
+    int64_t n, a, b, o;
+};
+
+// Where an operand of a gather lies.
+struct weir_gather_source {
+    struct weir_emit_arg arg;
+    bool slack; // 15 floats beyond its last element may be read
+};
+
+// Unused axes have n = 1; the innermost loop is the last entry.
+struct weir_gather {
+    struct weir_axis row[4], col[4], term[4], batch[6];
+    int64_t a0, b0, o0;
+    int64_t chunks;     // of 512 canonical terms
+    const int64_t *cut; // chunks entries: terms present before the end of chunk c; NULL = all present
+    struct weir_gather_source a, b;
+    const char *hint;   // part of kernel names
+};
+
+// Appends what computes one gather. Several gathers may fill one output between them (phases).
+enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather *g);
+
+// A register tile of a wide kernel: th x tw of the two innermost row loops, 16 * vecs columns; the
+// columns that do not fill whole panels take a kernel of their own with tail_vecs.
+struct weir_wide_tile {
+    int th, tw, vecs;
+    int64_t panels; // whole panels of 16 * vecs
+    int tail_vecs;  // 0 = no columns left
+};
+struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run);
+
+#endif

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels and launches of one gather. Wide devices: the right operand is packed into panels unless it
+// streams well as it lies; grouped devices read both operands through their strides. Long sums with
+// few outputs are split: chunk sums are computed side by side, then added in order.
+#include "compile/contract.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "device/kernel_text.h"
+
+// Chunk sums held at a time by a split sum, in floats (16 MiB).
+#define PARTIALS_MAX (4 << 20)
+
+// The tile of a grouped kernel: GROUP x GROUP work-items of PER x PER results (fewer work-items where
+// the device's groups are small).
+#define GROUP 8
+#define PER 4
+
+static int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t extent(const struct weir_axis *x, int n)
+{
+    int64_t size = 1;
+    for (int i = 0; i < n; i++)
+        size *= x[i].n;
+    return size;
+}
+
+// Drops axes of extent 1 and joins loops that walk every operand evenly.
+static void collapse(struct weir_axis *x, int n)
+{
+    int top = n; // x[top..n) is done
+    for (int i = n - 1; i >= 0; i--) {
+        struct weir_axis *in = top < n ? &x[top] : NULL;
+        if (x[i].n == 1)
+            continue;
+        if (in && x[i].a == in->n * in->a && x[i].b == in->n * in->b && x[i].o == in->n * in->o)
+            in->n *= x[i].n;
+        else
+            x[--top] = x[i];
+    }
+    for (int i = 0; i < top; i++)
+        x[i] = (struct weir_axis) {.n = 1};
+}
+
+// Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at least
+// four for the latency of a chain; a run of terms costs some more to begin. Only speed depends on it.
+static double tile_cost(int rows, int vecs, int64_t run)
+{
+    double cost = rows * vecs / 2.0, loads = (rows + vecs) / 2.0;
+    cost = cost > loads ? cost : loads;
+    cost = cost > 4 ? cost : 4;
+    return cost + 0.3 * vecs + 10.0 / (double)run;
+}
+
+struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run)
+{
+    // accumulators, one row of b and one value of a share 32 registers
+    static const int most_rows[5] = {0, 16, 14, 9, 6};
+    struct weir_wide_tile best = {0};
+    double best_cost = 0;
+    for (int vecs = 1; vecs <= 4; vecs++) {
+        int64_t panels = cols / (16 * vecs);
+        int tail = (int)div_up(cols - panels * 16 * vecs, 16);
+        for (int tw = 1; tw <= rows_w && tw <= most_rows[vecs]; tw++)
+            for (int th = 1; th <= rows_h && th * tw <= most_rows[vecs]; th++) {
+                double tiles = (double)(div_up(rows_h, th) * div_up(rows_w, tw)), cost = 0;
+                cost += tiles * (double)panels * tile_cost(th * tw, vecs, run);
+                if (tail)
+                    cost += tiles * tile_cost(th * tw, tail, run);
+                if (best.vecs && cost >= best_cost)
+                    continue;
+                best = (struct weir_wide_tile) {th, tw, vecs, panels, tail};
+                best_cost = cost;
+            }
+    }
+    return best;
+}
+
+// --- text ---
+
+static void define(struct weir_strbuf *t, const char *name, int i, int64_t value)
+{
+    weir_strbuf_printf(t, "#define CT_%s%d (%lld)\n", name, i, (long long)value);
+}
+
+static void define1(struct weir_strbuf *t, const char *name, int64_t value)
+{
+    weir_strbuf_printf(t, "#define CT_%s (%lld)\n", name, (long long)value);
+}
+
+// The farthest element that the gather touches in any operand.
+static bool needs_long(const struct weir_gather *g)
+{
+    const struct {
+        const struct weir_axis *x;
+        int n;
+    } nests[] = {{g->row, 4}, {g->col, 4}, {g->term, 4}, {g->batch, 6}};
+    int64_t a = llabs(g->a0), b = llabs(g->b0), o = llabs(g->o0), size = 1;
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < nests[k].n; i++) {
+            const struct weir_axis *x = &nests[k].x[i];
+            a += llabs(x->a) * (x->n - 1);
+            b += llabs(x->b) * (x->n - 1);
+            o += llabs(x->o) * (x->n - 1);
+            size = k < 2 ? size * x->n : size;
+        }
+    const int64_t most = INT32_MAX / 2; // room for the padding of tiles
+    return a > most || b > most || o > most || size > most;
+}
+
+static void define_gather(struct weir_strbuf *t, const struct weir_gather *g)
+{
+    if (g->cut) {
+        weir_strbuf_puts(t, "constant int $K_cut[] = {");
+        for (int64_t i = 0; i < g->chunks; i++)
+            weir_strbuf_printf(t, "%s%lld", i ? ", " : "", (long long)g->cut[i]);
+        weir_strbuf_puts(t, "};\n#define CT_CUT(c) $K_cut[c]\n");
+    }
+    weir_strbuf_printf(t, "#define CT_NAME $K\n#define CT_INT %s\n", needs_long(g) ? "long" : "int");
+    for (int i = 0; i < 4; i++) {
+        define(t, "ROW", i, g->row[i].n);
+        define(t, "A_ROW", i, g->row[i].a);
+        define(t, "O_ROW", i, g->row[i].o);
+        define(t, "COL", i, g->col[i].n);
+        define(t, "B_COL", i, g->col[i].b);
+        define(t, "O_COL", i, g->col[i].o);
+        define(t, "TERM", i, g->term[i].n);
+        define(t, "A_TERM", i, g->term[i].a);
+        define(t, "B_TERM", i, g->term[i].b);
+    }
+    for (int i = 0; i < 6; i++) {
+        define(t, "BATCH", i, g->batch[i].n);
+        define(t, "A_BATCH", i, g->batch[i].a);
+        define(t, "B_BATCH", i, g->batch[i].b);
+        define(t, "O_BATCH", i, g->batch[i].o);
+    }
+    define1(t, "A", g->a0);
+    define1(t, "B", g->b0);
+    define1(t, "O", g->o0);
+    define1(t, "CHUNKS", g->chunks);
+}
+
+// The last axis of the result, from which epilogues count columns.
+static int64_t last_extent(const struct weir_emit *e)
+{
+    const struct weir_shape *s = &e->out[0].shape;
+    return s->rank ? s->dim[s->rank - 1] : 1;
+}
+
+// Where results go: the epilogue, or the output itself. Appends the launch's arguments.
+static void define_results(struct weir_emit *e, struct weir_strbuf *t, struct weir_emit_launch *l)
+{
+    const struct weir_emit_epilogue *p = e->epilogue;
+    if (!p) {
+        l->args[l->n_args++] = weir_emit_arg(&e->out[0]);
+        return;
+    }
+    long long last = (long long)last_extent(e);
+    weir_strbuf_puts(t, p->decls);
+    weir_strbuf_printf(t, "\n#define CT_PARAMS %s\n", p->params);
+    weir_strbuf_printf(t, "#define CT_BODY(x, o, c) %s\n#define CT_BODY16(x, o, c) %s\n", p->put,
+                       p->put16);
+    weir_strbuf_printf(t, "#define CT_PUT(x, o) CT_BODY(x, (o), (int)((o) %% %lld))\n", last);
+    weir_strbuf_printf(t, "#define CT_PUT16(x, o) CT_BODY16(x, (o), (int)((o) %% %lld))\n", last);
+    for (int i = 0; i < p->n_args; i++)
+        l->args[l->n_args++] = p->args[i];
+}
+
+// --- split sums ---
+
+// How the chunks of a gather are spread over launches; batch = 0: not split.
+struct split {
+    int64_t batch;   // chunks a launch
+    int64_t results; // elements of the output
+    struct weir_emit_arg partial, running;
+};
+
+static void launch_fold(struct weir_emit *e, const struct split *s, int64_t chunk, int64_t chunks)
+{
+    bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE);
+    int step = wide ? 256 : 1, local = wide ? 1 : 64;
+    int64_t n = chunk + s->batch < chunks ? s->batch : chunks - chunk;
+    struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {s->partial, s->running};
+    struct weir_emit_launch l = {.label = "contract_fold",
+                                 .n_args = 2,
+                                 .args = args,
+                                 .n_ints = 3,
+                                 .ints = {(int32_t)n, chunk == 0, chunk + n == chunks}};
+    struct weir_strbuf t = {0};
+    weir_strbuf_printf(&t, "#define CT_NAME $K\n#define CT_STEP %d\n#define CT_INT %s\n", step,
+                       s->results * s->batch > INT32_MAX / 2 ? "long" : "int");
+    define1(&t, "PARTIAL", s->results);
+    define1(&t, "COL3", last_extent(e));
+    define_results(e, &t, &l);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_fold.cl"));
+    l.kernel = weir_emit_kernel_buf(e, "fold", &t);
+    l.global[0] = (size_t)(div_up(div_up(s->results, step), local) * local);
+    l.global[1] = l.global[2] = 1;
+    l.local[0] = (size_t)local;
+    l.local[1] = l.local[2] = 1;
+    weir_emit_launch(e, &l);
+}
+
+// Adds what a main kernel's text and launch need beside its tile: results, or chunk sums if split.
+static void define_main(struct weir_emit *e, const struct weir_gather *g, const struct split *s,
+                        struct weir_strbuf *t, struct weir_emit_launch *l)
+{
+    define_gather(t, g);
+    if (!s->batch) {
+        define_results(e, t, l);
+        return;
+    }
+    weir_strbuf_puts(t, "#define CT_SPLIT 1\n");
+    define1(t, "PARTIAL", s->results);
+    l->args[l->n_args++] = s->partial;
+    l->n_ints = 1;
+}
+
+// Launches main kernels; z batches each, chunk batches in turn with a fold after each.
+static void launch_main(struct weir_emit *e, const struct weir_gather *g, const struct split *s,
+                        struct weir_emit_launch *l, int n)
+{
+    int64_t z = extent(g->batch, 6), step = s->batch ? s->batch : g->chunks;
+    for (int64_t chunk = 0; chunk == 0 || chunk < g->chunks; chunk += step) {
+        int64_t now = chunk + step < g->chunks ? step : g->chunks - chunk;
+        for (int i = 0; i < n; i++) {
+            l[i].ints[0] = (int32_t)chunk;
+            l[i].global[2] = (size_t)(s->batch ? z * now : z);
+            weir_emit_launch(e, &l[i]);
+        }
+        if (!s->batch)
+            return;
+        launch_fold(e, s, chunk, g->chunks);
+    }
+}
+
+// tiles: work-items (wide) or groups that one chunk of the gather keeps busy.
+static struct split choose_split(struct weir_emit *e, const struct weir_gather *g, int64_t tiles)
+{
+    struct split s = {0};
+    int64_t results = extent(g->row, 4) * extent(g->col, 4) * extent(g->batch, 6);
+    int64_t units = e->dev->info.caps.compute_units;
+    // Sums over thousands of terms stream both operands again for each tile unless chunks come first.
+    // A phase has part of the results only, and chunk sums are laid out like all of them.
+    if (g->chunks < 2 || results != weir_shape_size(&e->out[0].shape) || (tiles >= 8 * units && g->chunks < 8))
+        return s;
+    s.results = results;
+    s.batch = PARTIALS_MAX / results;
+    s.batch = s.batch < 1 ? 1 : s.batch > g->chunks ? g->chunks : s.batch;
+    s.partial = (struct weir_emit_arg) {weir_emit_scratch(e, WEIR_F32, results * s.batch), WEIR_F32, 0};
+    s.running = s.partial; // not touched when one batch holds all chunks
+    if (s.batch < g->chunks)
+        s.running = (struct weir_emit_arg) {weir_emit_scratch(e, WEIR_F32, results), WEIR_F32, 0};
+    return s;
+}
+
+// --- wide ---
+
+// Copies columns of b into panels; g is then changed to read those.
+static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
+{
+    const int step = 16;
+    int64_t width = 16 * vecs, panels = div_up(g->col[3].n, width), terms = extent(g->term, 4);
+    struct weir_gather p = *g; // a batch axis along which b stands still needs one copy
+    for (int i = 0; i < 6; i++)
+        if (p.batch[i].b == 0)
+            p.batch[i].n = 1;
+    for (int i = 0; i < 4; i++) // the texts of equal packings are equal
+        p.row[i] = (struct weir_axis) {.n = 1};
+    for (int i = 0; i < 4; i++)
+        p.term[i].a = p.col[i].o = 0;
+    for (int i = 0; i < 6; i++)
+        p.batch[i].a = p.batch[i].o = 0;
+    p.a0 = p.o0 = 0;
+    p.cut = NULL;
+    int64_t z = extent(p.batch, 6), size = z * panels * terms * width;
+    struct weir_strbuf t = {0};
+    define_gather(&t, &p);
+    weir_strbuf_printf(&t, "#define CT_VECS %d\n#define CT_STEP %d\n", vecs, step);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_pack.cl"));
+    struct weir_emit_arg args[2] = {g->b.arg, {weir_emit_scratch(e, WEIR_F32, size), WEIR_F32, 0}};
+    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "pack", &t),
+                                 .label = "pack",
+                                 .n_args = 2,
+                                 .args = args,
+                                 .global = {(size_t)div_up(terms, step), (size_t)panels, (size_t)z},
+                                 .local = {1, 1, 1}};
+    weir_emit_launch(e, &l);
+    g->b = (struct weir_gather_source) {args[1], true};
+    g->b0 = 0;
+    int64_t stride = width;
+    for (int i = 3; i >= 0; i--) {
+        g->term[i].b = stride;
+        stride *= g->term[i].n;
+    }
+    stride *= panels;
+    for (int i = 5; i >= 0; i--) {
+        if (g->batch[i].b == 0)
+            continue;
+        g->batch[i].b = stride;
+        stride *= g->batch[i].n;
+    }
+    return terms * width; // from panel to panel
+}
+
+// True if panels of b can be read where they lie.
+static bool in_place(const struct weir_gather *g)
+{
+    if (g->col[3].b != 1 || (g->col[3].n % 16 && !g->b.slack))
+        return false;
+    // Far apart terms cost a cache line or a page each; a copy pays where many rows read it.
+    return extent(g->col, 3) > 1 || llabs(g->term[3].b) <= 256 || extent(g->row, 4) < 128;
+}
+
+// The kernel for one run of columns of the gather (all of them, whole panels, or what is left).
+static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct split *s, int th,
+                        int tw, int vecs, struct weir_emit_launch *l)
+{
+    int64_t panel = 16 * vecs;
+    if (!in_place(&g))
+        panel = pack(e, &g, vecs);
+    l->args[l->n_args++] = g.a.arg;
+    l->args[l->n_args++] = g.b.arg;
+    struct weir_strbuf t = {0};
+    define_main(e, &g, s, &t, l);
+    weir_strbuf_printf(&t, "#define CT_TILE_H %d\n#define CT_TILE_W %d\n#define CT_VECS %d\n", th, tw,
+                       vecs);
+    define1(&t, "PANEL", panel);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_wide.cl"));
+    l->kernel = weir_emit_kernel_buf(e, g.hint, &t);
+    l->label = g.hint;
+    l->global[0] = (size_t)(g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw));
+    l->global[1] = (size_t)(extent(g.col, 3) * div_up(g.col[3].n, 16 * vecs));
+    l->local[0] = l->local[1] = l->local[2] = 1;
+}
+
+// Packing knows one loop of columns only: the outer ones become batches over which a stands.
+static void outer_columns_to_batch(struct weir_gather *g)
+{
+    for (int i = 0, free = 0; i < 3; i++) {
+        if (g->col[i].n == 1)
+            continue;
+        while (g->batch[free].n != 1)
+            free++;
+        g->batch[free] = g->col[i];
+        g->col[i] = (struct weir_axis) {.n = 1};
+    }
+}
+
+static enum weir_status emit_wide(struct weir_emit *e, struct weir_gather *g)
+{
+    if (!in_place(g))
+        outer_columns_to_batch(g);
+    struct weir_wide_tile tile =
+        weir_wide_tile(g->row[2].n, g->row[3].n, g->col[3].n, g->term[3].n);
+    int64_t tiles = extent(g->batch, 6) * extent(g->col, 3) * g->row[0].n * g->row[1].n *
+                    div_up(g->row[2].n, tile.th) * div_up(g->row[3].n, tile.tw) *
+                    (tile.panels + (tile.tail_vecs > 0));
+    struct split s = choose_split(e, g, tiles);
+    struct weir_emit_arg args[2][WEIR_LAUNCH_MAX_BUFS];
+    struct weir_emit_launch l[2] = {{.args = args[0]}, {.args = args[1]}};
+    int n = 0;
+    int64_t whole = tile.panels * 16 * tile.vecs;
+    if (whole) {
+        struct weir_gather part = *g;
+        part.col[3].n = whole;
+        wide_kernel(e, part, &s, tile.th, tile.tw, tile.vecs, &l[n++]);
+    }
+    if (tile.tail_vecs) {
+        struct weir_gather part = *g;
+        part.col[3].n -= whole;
+        part.b0 += whole * part.col[3].b;
+        part.o0 += whole * part.col[3].o;
+        wide_kernel(e, part, &s, tile.th, tile.tw, tile.tail_vecs, &l[n++]);
+    }
+    launch_main(e, g, &s, l, n);
+    return WEIR_OK;
+}
+
+// --- grouped ---
+
+static enum weir_status emit_grouped(struct weir_emit *e, const struct weir_gather *g)
+{
+    int group = GROUP;
+    while (group > 1 && group * group > e->dev->info.caps.max_group)
+        group /= 2;
+    int64_t across = div_up(extent(g->col, 4), group * PER), down = div_up(extent(g->row, 4), group * PER);
+    struct split s = choose_split(e, g, across * down * extent(g->batch, 6));
+    struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {g->a.arg, g->b.arg};
+    struct weir_emit_launch l = {.label = g->hint, .n_args = 2, .args = args};
+    struct weir_strbuf t = {0};
+    define_main(e, g, &s, &t, &l);
+    weir_strbuf_printf(&t, "#define CT_GROUP %d\n#define CT_PER_ROW %d\n#define CT_PER_COL %d\n", group,
+                       PER, PER);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_grouped.cl"));
+    l.kernel = weir_emit_kernel_buf(e, g->hint, &t);
+    l.global[0] = (size_t)(across * group);
+    l.global[1] = (size_t)(down * group);
+    l.local[0] = l.local[1] = (size_t)group;
+    l.local[2] = 1;
+    launch_main(e, g, &s, &l, 1);
+    return WEIR_OK;
+}
+
+static enum weir_status emit_int(struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_strbuf t = {0};
+    define_gather(&t, g);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_int.cl"));
+    struct weir_emit_arg args[3] = {g->a.arg, g->b.arg, weir_emit_arg(&e->out[0])};
+    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "matmul_i8", &t),
+                                 .label = "matmul_i8",
+                                 .n_args = 3,
+                                 .args = args,
+                                 .global = {(size_t)extent(g->col, 4), (size_t)extent(g->row, 4),
+                                            (size_t)extent(g->batch, 6)}};
+    weir_emit_launch(e, &l);
+    return WEIR_OK;
+}
+
+enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather *from)
+{
+    struct weir_gather g = *from;
+    if (extent(g.row, 4) * extent(g.col, 4) * extent(g.batch, 6) == 0)
+        return WEIR_OK;
+    if (extent(g.term, 4) == 0) {
+        for (int i = 0; i < 4; i++)
+            g.term[i] = (struct weir_axis) {.n = 1};
+        g.chunks = 0;
+    }
+    collapse(g.row, 4);
+    collapse(g.col, 4);
+    collapse(g.term, 4);
+    collapse(g.batch, 6);
+    if (extent(g.term, 4) > INT32_MAX / 2)
+        return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s: a sum over %lld terms", g.hint,
+                         (long long)extent(g.term, 4));
+    if (e->in[0].dtype == WEIR_I8)
+        return emit_int(e, &g);
+    return weir_device_has(e->dev, WEIR_CAP_WIDE) ? emit_wide(e, &g) : emit_grouped(e, &g);
+}
