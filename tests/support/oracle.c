@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See oracle.h.
-#include "support/oracle.h"
+#include "oracle.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -38,7 +38,8 @@ static int32_t draw_int(enum weir_fill fill, int64_t range, uint64_t *state)
     return (int32_t)(test_next(state) % 17) - 8;
 }
 
-static void *fill_input(const struct weir_type *t, enum weir_fill fill, int64_t range, uint64_t *state)
+static void *fill_input(const struct weir_type *t, enum weir_fill fill, int64_t range,
+                        uint64_t *state)
 {
     int64_t n = weir_shape_size(&t->shape);
     void *data = calloc((size_t)n + 1, 8);
@@ -70,7 +71,7 @@ void oracle_init(struct oracle *o, const struct weir_op_case *c, uint64_t seed)
 
 weir_value *oracle_input(struct oracle *o, struct weir_shape shape, uint64_t *seed)
 {
-    struct weir_type t = { .dtype = WEIR_F32, .shape = shape };
+    struct weir_type t = {.dtype = WEIR_F32, .shape = shape};
     ck_assert_int_lt(o->n, (int)WEIR_COUNT(o->in));
     o->in[o->n] = weir_input(o->g, WEIR_F32, shape, NULL);
     o->data[o->n] = fill_input(&t, WEIR_FILL_NORMAL, 0, seed);
@@ -88,12 +89,13 @@ double *oracle_eval(struct oracle *o, weir_value *v)
 {
     struct weir_eval_leaf leaves[WEIR_COUNT(o->in)];
     for (int i = 0; i < o->n; i++)
-        leaves[i] = (struct weir_eval_leaf) { o->in[i], o->data[i] };
+        leaves[i] = (struct weir_eval_leaf){o->in[i], o->data[i]};
     ck_assert_msg(!weir_is_poison(v), "%s: %s", o->c.label, weir_graph_message(o->g));
     double *out = calloc((size_t)weir_shape_size(&v->type.shape) + 1, sizeof(*out));
     ck_assert_ptr_nonnull(out);
-    enum weir_status status = weir_eval(&v, 1, WEIR_ISA_F64, 1, leaves, o->n, (void *[]) { out });
-    ck_assert_msg(status == WEIR_OK, "%s: %s; %s", o->c.label, weir_status_name(status), test_log_text());
+    enum weir_status status = weir_eval(&v, 1, WEIR_ISA_F64, 1, leaves, o->n, (void *[]){out});
+    ck_assert_msg(status == WEIR_OK, "%s: %s; %s", o->c.label, weir_status_name(status),
+                  test_log_text());
     return out;
 }
 

@@ -130,12 +130,18 @@ void weir_jvp_lu(weir_value *v, weir_value *const *dx, weir_value **dy)
                      weir_matmul(triangle(m, false, false), u, false, false));
 }
 
-// The DFT matrix is symmetric, so its adjoint is its conjugate: the other direction, but for the 1/n.
+// The complex conjugate of x (.., 2).
+static weir_value *conjugate(weir_value *x)
+{
+    static const float signs[] = { 1.0f, -1.0f };
+    return weir_mul(x, weir_constant(x->graph, WEIR_F32, weir_shape(2), signs));
+}
+
+// The DFT matrix F is symmetric, so its adjoint is conj(F): dx = conj(F conj(dy)), with the 1/n of the
+// inverse where it was.
 void weir_vjp_fft(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
-    double n = (double)weir_dim(v, -2);
-    bool inverse = v->attrs.fft.inverse;
-    dx[0] = weir_mul_c(weir_fft(dy[0], !inverse), inverse ? 1.0 / n : n);
+    dx[0] = conjugate(weir_fft(conjugate(dy[0]), v->attrs.fft.inverse));
 }
 
 void weir_jvp_fft(weir_value *v, weir_value *const *dx, weir_value **dy)
