@@ -10,8 +10,8 @@
 //               tests' oracle.
 //
 // Knobs of an OpenCL program, set by the device's self-test (as build options or #defines above):
-//   WEIR_SOFT_FMA   the device's fma is wrong where an input is subnormal: those inputs take an
-//                   integer routine
+//   WEIR_SOFT_FMA   the device's fma is wrong where an input or the result is subnormal or the
+//                   result 0: those take an integer routine
 //   WEIR_SOFT_DIV   the device's / and sqrt are not correctly rounded: an integer routine corrects
 //                   them (they may be off by up to 3 ulp, on normal inputs)
 //

@@ -8,16 +8,31 @@
 #define WEIR_ROUGH_SQRT(x) weir_hw_sqrt(x)
 #endif
 
+// Leading zeros of x > 0. A builtin where there is one: chains of shifts in its place took Mesa's
+// llvmpipe minutes to compile.
+#ifdef WEIR_OPENCL
+#define weir_clz(x) ((weir_i)clz(x))
+#else
+WEIR_FN weir_i weir_clz(weir_u x)
+{
+    weir_i n = 0;
+    for (int step = 16; step; step >>= 1) {
+        int low = x >> (32 - step) == 0;
+        x = low ? x << step : x;
+        n = low ? n + step : n;
+    }
+    return n;
+}
+#endif
+
 // Rounds m * 2^e (m > 0, its last bit sticky) to nearest even, with sign bit s. e is at least -3000.
 WEIR_FN weir_f weir_soft_pack(weir_u s, weir_i e, weir_u64 m)
 {
-    // Bring the top bit to 63, step by step: clz is not in every compiler's common subset.
-    for (int step = 32; step; step >>= 1) {
-        int high = (m >> (64 - step)) != 0;
-        m = high ? m : m << step;
-        e = high ? e : e - step;
-    }
-    weir_i biased = e + 63 + 127;
+    // Bring the top bit to 63.
+    weir_u high = (weir_u)(m >> 32);
+    weir_i zeros = high ? weir_clz(high) : 32 + weir_clz((weir_u)m);
+    m <<= zeros;
+    weir_i biased = e - zeros + 63 + 127;
     // A normal keeps 24 bits; a subnormal's last bit is 2^-149, so it keeps fewer.
     weir_i drop = biased >= 1 ? 40 : 41 - biased;
     drop = drop > 63 ? 63 : drop;
@@ -42,12 +57,9 @@ WEIR_FN weir_u weir_soft_unpack(weir_f x, weir_i *e)
     weir_i biased = (weir_i)(a >> 23);
     weir_u m = biased ? (a & 0x7fffffu) | 0x800000u : a;
     biased = biased ? biased : 1;
-    for (int step = 16; step; step >>= 1) {
-        int high = (m >> (24 - step)) != 0;
-        m = high ? m : m << step;
-        biased = high ? biased : biased - step;
-    }
-    *e = biased - 150;
+    weir_i zeros = weir_clz(m) - 8;
+    m <<= zeros;
+    *e = biased - zeros - 150;
     return m;
 }
 
@@ -86,13 +98,16 @@ WEIR_FN weir_f weir_exact_fma_f(weir_f a, weir_f b, weir_f c)
     return p > q ? weir_soft_pack(sp, e, p - q) : weir_soft_pack(sc, e, q - p);
 }
 
-// fma by the device, except where an input is subnormal.
+// fma by the device, except where an input is subnormal or its result is: Mesa's takes such inputs
+// as 0, gives 0 for such results, and gets the sign of an exact 0 wrong.
 WEIR_FN weir_f weir_soft_fma_f(weir_f a, weir_f b, weir_f c)
 {
     weir_u ma = weir_as_u(a) << 1, mb = weir_as_u(b) << 1, mc = weir_as_u(c) << 1;
-    if (ma - 1u < 0x00ffffffu || mb - 1u < 0x00ffffffu || mc - 1u < 0x00ffffffu)
+    weir_f r = weir_hw_fma(a, b, c);
+    if (ma - 1u < 0x00ffffffu || mb - 1u < 0x00ffffffu || mc - 1u < 0x00ffffffu ||
+        weir_as_u(r) << 1 < 0x02000000u)
         return weir_exact_fma_f(a, b, c);
-    return weir_hw_fma(a, b, c);
+    return r;
 }
 
 // a / b. The device's quotient of the two fractions (within 3 ulp) gives 26 bits to within a few
@@ -155,9 +170,11 @@ WEIR_FN weir_f weir_soft_sqrt_f(weir_f x)
 WEIR_FN float16 weir_soft_fma_fv(float16 a, float16 b, float16 c)
 {
     uint16 ma = as_uint16(a) << 1, mb = as_uint16(b) << 1, mc = as_uint16(c) << 1;
-    int16 hard = (ma - 1u < 0x00ffffffu) | (mb - 1u < 0x00ffffffu) | (mc - 1u < 0x00ffffffu);
+    float16 r = fma(a, b, c);
+    int16 hard = (ma - 1u < 0x00ffffffu) | (mb - 1u < 0x00ffffffu) | (mc - 1u < 0x00ffffffu) |
+                 (as_uint16(r) << 1 < 0x02000000u);
     if (!any(hard))
-        return fma(a, b, c);
+        return r;
 #define WEIR_LANE(n) weir_soft_fma_f(a.n, b.n, c.n)
     return WEIR_EACH16(WEIR_LANE);
 #undef WEIR_LANE

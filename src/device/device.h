@@ -67,6 +67,9 @@ struct weir_device_fns {
     enum weir_status (*list_replay)(weir_device *, weir_list *); // enqueues; does not wait
     enum weir_status (*list_profile)(weir_device *, weir_list *, struct weir_timing *rows); // runs once, waits
     void (*list_destroy)(weir_device *, weir_list *);
+    // Adds to info.caps.features what a trial shows to work, other than FMA and DIV_SQRT, which the
+    // self-test decides. May be NULL: nothing to try.
+    enum weir_status (*probe)(weir_device *);
     enum weir_status (*finish)(weir_device *);
     void (*destroy)(weir_device *);
 };
@@ -76,6 +79,8 @@ struct weir_device {
     struct weir_log log;
     struct weir_device_info info;
     char *cache_dir;      // owned; NULL = none
+    bool cache_warned;    // a failed write was reported
+    bool poll;            // wait by polling (a quirk: the driver's own wait keeps a core busy)
     int threads;
     size_t bytes_live, bytes_peak; // of buffers; kept by the front end
     void *priv;           // the backend's own

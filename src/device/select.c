@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which device is meant: lists what every backend has, reads the selector, opens, self-tests.
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,8 +138,7 @@ static enum weir_status open_one(const struct weir_device_params *params, const 
     enum weir_status status = f->backend->open(params, f->index, &dev);
     if (status != WEIR_OK)
         return status;
-    int cpus = weir_cpu_count();
-    dev->threads = params->threads > 0 ? params->threads : cpus;
+    dev->threads = params->threads > 0 ? params->threads : weir_cpu_count();
     if (params->cache_dir) {
         dev->cache_dir = strdup(params->cache_dir);
         if (!dev->cache_dir) {
@@ -146,14 +146,14 @@ static enum weir_status open_one(const struct weir_device_params *params, const 
             goto error;
         }
     }
-    if (!params->skip_selftest) {
-        status = weir_selftest(dev);
-        if (status != WEIR_OK)
-            goto error;
-    }
+    status = weir_selftest(dev, params->skip_selftest);
+    if (status != WEIR_OK)
+        goto error;
     dev->info.caps.features &= ~params->caps_mask;
-    if (dev->info.numerics == WEIR_EXACT && !weir_device_has(dev, WEIR_CAP_FMA))
+    if (dev->info.numerics == WEIR_EXACT && !weir_device_has(dev, WEIR_CAP_FMA)) {
         dev->info.numerics = WEIR_EXACT_SOFT_FMA;
+        snprintf(dev->info.reason, sizeof dev->info.reason, "fma is hidden by caps_mask");
+    }
     if (dev->info.numerics == WEIR_FAST_ONLY && !params->allow_fast) {
         status = weir_fail(&params->log, WEIR_UNSUPPORTED,
                            "%s:%d (%s) cannot run exact mode: %s", f->backend->name, f->index,

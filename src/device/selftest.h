@@ -5,10 +5,11 @@
 
 #include "device/device.h"
 
-// Runs the self-test of a device just opened (or takes the outcome from dev->cache_dir, keyed by
-// device, driver and Weir version) and sets info.numerics, info.reason and the feature bits FMA and
-// DIV_SQRT. An outcome is not an error: a status other than OK means that the test could not be
-// carried out (NOMEM).
-enum weir_status weir_selftest(weir_device *dev);
+// Probes the features of a device just opened, applies the quirks known of its driver, and tests its
+// arithmetic; or takes the outcome of an earlier run from dev->cache_dir (keyed by device, driver,
+// Weir version and the kernels' text). Sets info.numerics, info.reason and info.caps.features.
+// `trust` leaves the arithmetic untested. An outcome is not an error: a status other than OK means
+// that the test could not be carried out.
+enum weir_status weir_selftest(weir_device *dev, bool trust);
 
 #endif

@@ -104,10 +104,15 @@ enum weir_status weir_cl_buf_write(weir_device *dev, weir_buf *buf, size_t offse
 enum weir_status weir_cl_buf_read(weir_device *dev, weir_buf *buf, size_t offset, void *dst,
                                   size_t size)
 {
-    return weir_cl_check(dev,
-                         clEnqueueReadBuffer(weir_cl(dev)->queue, (cl_mem)buf->priv, CL_TRUE,
-                                             offset, size, dst, 0, NULL, NULL),
-                         "clEnqueueReadBuffer", NULL);
+    cl_command_queue queue = weir_cl(dev)->queue;
+    cl_event event;
+    cl_bool blocking = dev->poll ? CL_FALSE : CL_TRUE;
+    cl_int code = clEnqueueReadBuffer(queue, (cl_mem)buf->priv, blocking, offset, size, dst, 0,
+                                      NULL, &event);
+    if (code != CL_SUCCESS)
+        return weir_cl_check(dev, code, "clEnqueueReadBuffer", NULL);
+    clFlush(queue);
+    return weir_cl_wait_event(dev, event, "clEnqueueReadBuffer");
 }
 
 enum weir_status weir_cl_buf_copy(weir_device *dev, weir_buf *src, size_t so, weir_buf *dst,

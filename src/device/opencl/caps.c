@@ -80,27 +80,33 @@ static const struct probe probes[] = {
 
 #define PROBE_FLOATS 32
 
-static bool run_probe(weir_device *dev, const struct probe *probe)
+bool weir_cl_probe_run(weir_device *dev, weir_module *module)
 {
     float data[PROBE_FLOATS] = { 0 };
     weir_buf *buf = NULL;
-    weir_module *module = NULL;
     weir_list *list = NULL;
     for (int i = 1; i < PROBE_FLOATS; i++)
         data[i] = 1.0f;
-    struct weir_build_params build = { .source = probe->source, .label = "feature probe" };
-    bool good = weir_module_build(dev, &build, &module) == WEIR_OK &&
-                weir_buf_create(dev, sizeof data, &buf) == WEIR_OK &&
-                weir_buf_write(buf, 0, data, sizeof data) == WEIR_OK;
     struct weir_launch launch = {
         .module = module, .kernel = "probe", .n_bufs = 1, .global = { 1, 1, 1 }, .label = "probe",
     };
+    bool good = weir_buf_create(dev, sizeof data, &buf) == WEIR_OK &&
+                weir_buf_write(buf, 0, data, sizeof data) == WEIR_OK;
     launch.bufs[0] = (struct weir_buf_ref) { .buf = buf, .elem_size = 4 };
     good = good && weir_list_record(dev, &launch, 1, &list) == WEIR_OK &&
            weir_list_replay(dev, list) == WEIR_OK &&
            weir_buf_read(buf, 0, data, sizeof data) == WEIR_OK && data[0] == 1.0f;
     weir_list_destroy(dev, &list);
     weir_buf_destroy(&buf);
+    return good;
+}
+
+static bool run_probe(weir_device *dev, const struct probe *probe)
+{
+    weir_module *module = NULL;
+    struct weir_build_params build = { .source = probe->source, .label = "feature probe" };
+    bool good = weir_module_build(dev, &build, &module) == WEIR_OK &&
+                weir_cl_probe_run(dev, module);
     weir_module_destroy(dev, &module);
     return good;
 }
@@ -117,20 +123,25 @@ static bool claims(cl_device_id id, const char *extension)
     return false;
 }
 
+static void note(weir_device *dev, const struct weir_log *log, enum weir_cap cap, bool there)
+{
+    if (there)
+        dev->info.caps.features |= cap;
+    weir_logf(log, WEIR_LOG_DEBUG, "%s: feature %#x is %s", dev->info.name, (unsigned)cap,
+              there ? "there" : "absent");
+}
+
 enum weir_status weir_cl_probe(weir_device *dev)
 {
-    // A feature that is not there is no error: the reasons go to the debug log only.
+    // A feature that is not there is no error: what the driver says about it is not shown.
     struct weir_log log = dev->log;
     dev->log.callback = NULL;
     for (size_t i = 0; i < WEIR_COUNT(probes); i++) {
         const struct probe *probe = &probes[i];
-        bool there = (!probe->extension || claims(weir_cl(dev)->id, probe->extension)) &&
-                     run_probe(dev, probe);
-        if (there)
-            dev->info.caps.features |= probe->cap;
-        weir_logf(&log, WEIR_LOG_DEBUG, "%s: feature %#x is %s", dev->info.name,
-                  (unsigned)probe->cap, there ? "there" : "absent");
+        bool claimed = !probe->extension || claims(weir_cl(dev)->id, probe->extension);
+        note(dev, &log, probe->cap, claimed && run_probe(dev, probe));
     }
+    note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     dev->log = log;
     return WEIR_OK;
 }

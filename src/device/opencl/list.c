@@ -225,11 +225,13 @@ static enum weir_status profile_item(weir_device *dev, const struct item *item, 
     *ns = 0;
     if (item->callback)
         return run_callback(dev, item->callback);
-    enum weir_status status = weir_cl_check(dev, clFinish(cl->queue), "clFinish", NULL);
+    enum weir_status status = weir_cl_wait(dev);
     if (status == WEIR_OK)
         status = enqueue(dev, cl->profiling, item, &event);
-    if (status == WEIR_OK)
-        status = weir_cl_check(dev, clFinish(cl->profiling), "clFinish", item->label);
+    if (status != WEIR_OK)
+        return status;
+    clRetainEvent(event);
+    status = weir_cl_wait_event(dev, event, item->label);
     if (status == WEIR_OK &&
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ==
             CL_SUCCESS &&
@@ -237,8 +239,7 @@ static enum weir_status profile_item(weir_device *dev, const struct item *item, 
             CL_SUCCESS &&
         end > start)
         *ns = end - start;
-    if (event)
-        clReleaseEvent(event);
+    clReleaseEvent(event);
     return status;
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "device/opencl/opencl.h"
@@ -60,27 +59,24 @@ static enum weir_status compile(weir_device *dev, const char *source, const char
     return WEIR_OK;
 }
 
-static uint64_t program_key(const weir_device *dev, const char *source, const char *options)
+static struct weir_cache_key program_key(const weir_device *dev, const char *source,
+                                         const char *options)
 {
-    struct weir_hasher hasher;
-    weir_hasher_init(&hasher, 0);
-    weir_hasher_add_text(&hasher, weir_version());
-    weir_hasher_add_text(&hasher, dev->info.platform);
-    weir_hasher_add_text(&hasher, dev->info.name);
-    weir_hasher_add_text(&hasher, dev->info.driver);
-    weir_hasher_add_text(&hasher, options);
-    weir_hasher_add_text(&hasher, source);
-    return weir_hasher_digest(&hasher);
+    struct weir_cache_hasher hasher;
+    weir_cache_hasher_init(&hasher, dev);
+    weir_cache_hasher_add(&hasher, options);
+    weir_cache_hasher_add(&hasher, source);
+    return weir_cache_hasher_key(&hasher);
 }
 
-// A program of this text: from memory, or built.
+// A program of this text: from memory, from disk, or built.
 static enum weir_status get_program(weir_device *dev, const char *source, const char *options,
                                     const char *label, cl_program *out)
 {
     struct weir_cl *cl = weir_cl(dev);
-    uint64_t key = program_key(dev, source, options);
+    struct weir_cache_key key = program_key(dev, source, options);
     for (struct weir_cl_program *p = cl->programs; p; p = p->next) {
-        if (p->key == key) {
+        if (p->key.name == key.name && p->key.check == key.check) {
             *out = p->program;
             return WEIR_OK;
         }
@@ -88,10 +84,16 @@ static enum weir_status get_program(weir_device *dev, const char *source, const 
     struct weir_cl_program *p = calloc(1, sizeof *p);
     if (!p)
         return weir_fail(&dev->log, WEIR_NOMEM, "out of memory building '%s'", label);
-    enum weir_status status = compile(dev, source, options, label, &p->program);
-    if (status != WEIR_OK) {
-        free(p);
-        return status;
+    p->program = weir_cl_binary_load(dev, key, options);
+    weir_logf(&dev->log, WEIR_LOG_DEBUG, "%s: '%s' %s", dev->info.name, label,
+              p->program ? "comes from the disk cache" : "is compiled");
+    if (!p->program) {
+        enum weir_status status = compile(dev, source, options, label, &p->program);
+        if (status != WEIR_OK) {
+            free(p);
+            return status;
+        }
+        weir_cl_binary_store(dev, key, p->program);
     }
     p->key = key;
     p->next = cl->programs;
@@ -132,6 +134,25 @@ void weir_cl_module_destroy(weir_device *dev, weir_module *module)
     struct weir_cl_module *m = (struct weir_cl_module *)module;
     free(m->label);
     free(m);
+}
+
+bool weir_cl_probe_binary(weir_device *dev)
+{
+    static const char source[] = "kernel void probe(global float *p, ulong o) { p[o] = 1.0f; }\n";
+    char *options = build_options(dev, NULL);
+    cl_program program = NULL, copy = NULL;
+    bool good = false;
+    if (options && compile(dev, source, options, "binary probe", &program) == WEIR_OK)
+        copy = weir_cl_binary_copy(dev, program, options);
+    if (copy) {
+        struct weir_cl_module module = { .base = { dev }, .program = copy, .label = "binary probe" };
+        good = weir_cl_probe_run(dev, &module.base);
+        clReleaseProgram(copy);
+    }
+    if (program)
+        clReleaseProgram(program);
+    free(options);
+    return good;
 }
 
 void weir_cl_programs_release(struct weir_cl *cl)

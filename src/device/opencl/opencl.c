@@ -14,7 +14,7 @@ static void CL_CALLBACK notify(const char *text, const void *info, size_t size, 
 
 static enum weir_status finish(weir_device *dev)
 {
-    enum weir_status status = weir_cl_check(dev, clFinish(weir_cl(dev)->queue), "clFinish", NULL);
+    enum weir_status status = weir_cl_wait(dev);
     if (status == WEIR_OK)
         weir_cl_staging_collect(dev, true);
     return status;
@@ -24,7 +24,7 @@ static void destroy(weir_device *dev)
 {
     struct weir_cl *cl = weir_cl(dev);
     if (cl->queue)
-        clFinish(cl->queue);
+        weir_cl_wait(dev);
     weir_cl_staging_collect(dev, true);
     weir_cl_programs_release(cl);
     if (cl->profiling)
@@ -51,6 +51,7 @@ static const struct weir_device_fns opencl_fns = {
     .list_replay = weir_cl_list_replay,
     .list_profile = weir_cl_list_profile,
     .list_destroy = weir_cl_list_destroy,
+    .probe = weir_cl_probe,
     .finish = finish,
     .destroy = destroy,
 };
@@ -92,11 +93,6 @@ static enum weir_status opencl_open(const struct weir_device_params *params, int
         goto error;
     }
     status = open_queue(dev);
-    if (status != WEIR_OK)
-        goto error;
-    // Until the self-test says otherwise.
-    dev->info.caps.features |= WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT;
-    status = weir_cl_probe(dev);
     if (status != WEIR_OK)
         goto error;
     *out = dev;

@@ -8,6 +8,7 @@
 #endif
 #include <CL/cl.h>
 
+#include "device/cache.h"
 #include "device/device.h"
 
 // Writes up to this size are copied first, so that the caller need not wait for the queue.
@@ -21,7 +22,7 @@ struct weir_cl_staging { // a copy on its way to the device
 
 struct weir_cl_program { // built programs, shared by modules of the same text
     struct weir_cl_program *next;
-    uint64_t key;
+    struct weir_cache_key key;
     cl_program program;
 };
 
@@ -66,6 +67,8 @@ bool weir_cl_find(const struct weir_device_params *params, int index, cl_platfor
 // caps.c
 void weir_cl_caps(cl_device_id id, struct weir_caps *caps); // by query: cheap
 enum weir_status weir_cl_probe(weir_device *dev);           // by trial build and run
+// Runs kernel `probe` of a module on one work-item; true when it answers 1.
+bool weir_cl_probe_run(weir_device *dev, weir_module *module);
 
 // buffer.c
 enum weir_status weir_cl_buf_create(weir_device *dev, size_t size, weir_buf **out);
@@ -84,7 +87,19 @@ void weir_cl_staging_collect(weir_device *dev, bool all); // frees copies that h
 enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_params *p,
                                       weir_module **out);
 void weir_cl_module_destroy(weir_device *dev, weir_module *module);
+bool weir_cl_probe_binary(weir_device *dev); // a program survives the way to its binary and back
 void weir_cl_programs_release(struct weir_cl *cl);
+
+// binary.c
+cl_program weir_cl_binary_load(const weir_device *dev, struct weir_cache_key key,
+                               const char *options); // NULL: none, or the driver refuses it
+void weir_cl_binary_store(weir_device *dev, struct weir_cache_key key, cl_program program);
+cl_program weir_cl_binary_copy(const weir_device *dev, cl_program program, const char *options);
+
+// wait.c
+enum weir_status weir_cl_wait(weir_device *dev); // until all that was enqueued is done
+// Until `event` is done; releases it.
+enum weir_status weir_cl_wait_event(weir_device *dev, cl_event event, const char *what);
 
 // list.c
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
