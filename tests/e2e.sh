@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# End-to-end tests of the command: e2e.sh WEIR CASE [DEVICE]. Exit 0 passed, 77 not possible here.
+set -u
+weir=$1
+case=$2
+device=${3:-host}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export XDG_CACHE_HOME=${WEIR_TEST_CACHE:-$dir/cache}
+mkdir -p "$XDG_CACHE_HOME"
+cd "$dir" || exit 1
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# A toy run: small but with every part in it. Extra arguments follow. run=exec in the background: then
+# the shell's job is the command itself, to be killed.
+toy() {
+    ${run:-} "$weir" train toy --set model.width=32 --set model.depth=2 --set train.batch=64 --set sample.n=32 \
+        --set sample.batch=32 --set train.save_every=20 "$@"
+}
+
+# A unet that is fashion-unet in all but size and data.
+unet() {
+    "$weir" train fashion-unet --set train.batch="${batch:-4}" --set train.save_every=0 --set train.sample_every=0 \
+        --set sample.n=10 --set sample.batch=10 --set sample.steps=2 "$@"
+}
+
+digest() {
+    "$weir" inspect "$1" | sed -n 's/^digest //p'
+}
+
+need_fashion() {
+    [ -n "$(find /usr/share -name 'train-images-idx3-ubyte*' 2>/dev/null | head -n 1)" ] || exit 77
+}
+
+need_device() {
+    [ "$device" = host ] || "$weir" devices | grep -q "^$device" || { echo "no device $device here"; exit 77; }
+}
+
+# expect CODE FRAGMENT COMMAND...: the command ends with CODE and says FRAGMENT.
+expect() {
+    local code=$1 fragment=$2 got
+    shift 2
+    "$@" >out.txt 2>&1
+    got=$?
+    [ "$got" -eq "$code" ] || { cat out.txt >&2; fail "'$*' ended with $got, not $code"; }
+    grep -qF -- "$fragment" out.txt || { cat out.txt >&2; fail "'$*' does not say '$fragment'"; }
+}
+
+case $case in
+toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 2
+    need_device
+    OMP_NUM_THREADS=1 toy --device host --set train.steps=200 --out host >/dev/null 2>&1 || fail "host run"
+    OMP_NUM_THREADS=2 toy --device host --set train.steps=200 --out host2 >/dev/null 2>&1 || fail "host run, 2 threads"
+    [ "$(digest host)" = "$(digest host2)" ] || fail "1 and 2 threads differ on the host"
+    if [ "$device" != host ]; then
+        toy --device "$device" --set train.steps=200 --out dev >log.txt 2>&1 || { cat log.txt; fail "$device run"; }
+        [ "$(digest host)" = "$(digest dev)" ] || fail "checkpoints differ: host $(digest host), $device $(digest dev)"
+    fi
+    a=$("$weir" sample host --device host --seeds 0-15 --out a.npz) || fail "sampling on the host"
+    b=$("$weir" sample host --device "$device" --seeds 0-15 --batch 5 --out b.npz) || fail "sampling on $device"
+    [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
+    cmp a.npz b.npz || fail "sample files differ"
+    ;;
+unet-bits)
+    need_device
+    need_fashion
+    steps=${steps:-2}
+    unet --device host --set train.steps="$steps" --out host >/dev/null 2>&1 || fail "host run"
+    unet --device "$device" --set train.steps="$steps" --out dev >log.txt 2>&1 || { cat log.txt; fail "$device run"; }
+    [ "$(digest host)" = "$(digest dev)" ] || fail "checkpoints differ: host $(digest host), $device $(digest dev)"
+    cmp host/samples.png dev/samples.png || fail "sample grids differ"
+    ;;
+resume) # killed at any moment, the run ends with the checkpoint of one that was not
+    toy --device "$device" --set train.steps=120 --out whole >/dev/null 2>&1 || fail "whole run"
+    run=exec toy --device "$device" --set train.steps=120 --out cut >/dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+        ls cut/checkpoints/0* >/dev/null 2>&1 && break
+        sleep .05
+    done
+    kill -9 "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    mkdir -p cut/checkpoints/.new-000000777 # what a kill during a save leaves
+    toy --device "$device" --set train.steps=120 --out cut --resume >log.txt 2>&1 || { cat log.txt; fail "resumed run"; }
+    [ "$(digest whole)" = "$(digest cut)" ] || fail "resumed run differs"
+    cmp whole/samples.png cut/samples.png || fail "samples of the resumed run differ"
+    [ ! -e cut/checkpoints/.new-000000777 ] || fail "left-over of a cut save is still there"
+    cut -d, -f1-4 whole/log.csv >a.csv
+    cut -d, -f1-4 cut/log.csv >b.csv
+    cmp a.csv b.csv || fail "logs differ"
+    ;;
+signal)
+    run=exec toy --device "$device" --set train.steps=1000000 --out run >log.txt 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+        ls run/checkpoints/0* >/dev/null 2>&1 && break
+        sleep .05
+    done
+    kill -TERM "$pid"
+    wait "$pid"
+    code=$?
+    [ "$code" -eq 143 ] || { cat log.txt; fail "SIGTERM ended with $code, not 143"; }
+    grep -q 'interrupted after step' log.txt || fail "no word on the interruption"
+    step=$("$weir" inspect run | sed -n 's/^step \([0-9]*\).*/\1/p')
+    grep -q "interrupted after step $step;" log.txt || fail "the checkpoint is not that of the last step"
+    ;;
+nonfinite) # a rate that blows up: stops, names step and tensor, keeps the last good state
+    expect 4 "first tensor" toy --device "$device" --set optimizer.learning_rate=1000 --set optimizer.name=sgd \
+        --set optimizer.clip=0 --set train.steps=400 --out run
+    "$weir" inspect "$(find run/checkpoints -name model.safetensors | sort | tail -n 1)" >/dev/null || fail "no good state"
+    ;;
+full-disk) # files may not grow beyond a few KB: the earlier checkpoint stays whole
+    toy --device "$device" --set train.steps=20 --out run >/dev/null 2>&1 || fail "first run"
+    before=$(digest run)
+    (
+        trap '' XFSZ
+        ulimit -f 8
+        toy --device "$device" --set train.steps=40 --out run --resume
+    ) >log.txt 2>&1
+    code=$?
+    [ "$code" -eq 1 ] || { cat log.txt; fail "ended with $code, not 1"; }
+    grep -q 'File too large\|No space left' log.txt || { cat log.txt; fail "does not say why"; }
+    grep -q 'earlier ones are whole' log.txt || { cat log.txt; fail "does not say what is left"; }
+    [ "$(digest run)" = "$before" ] || fail "the earlier checkpoint changed"
+    ;;
+bad-input)
+    expect 3 "nonesuch" "$weir" train toy --device nonesuch
+    expect 2 "did you mean 'train.steps'" "$weir" train toy --device host --set train.stepz=3
+    expect 2 "expected an integer" "$weir" train toy --device host --set train.steps=-5
+    expect 2 "expected an integer" "$weir" train toy --device host --set train.steps=many
+    expect 2 "expected true or false" "$weir" train toy --device host --set model.zero_init=1
+    expect 2 "did you mean 'unet'" "$weir" train toy --device host --set model.name=unett
+    expect 2 "did you mean 'moons'" "$weir" train toy --device host --set data.name=mons
+    expect 2 "the unet takes images" "$weir" train toy --device host --set model.name=unet
+    expect 2 "no recipe 'nothing'" "$weir" train nothing --device host
+    expect 2 "no command 'trian' (did you mean 'train'?)" "$weir" trian
+    expect 2 "did you mean --device" "$weir" train toy --devise host
+    printf '{ "train": { "steps": 3,, } }' >bad.json
+    expect 1 "bad.json:1" "$weir" train bad.json --device host
+    expect 1 "no run here" "$weir" sample nowhere --device host
+    printf 'not a checkpoint' >x.safetensors
+    expect 1 "x.safetensors" "$weir" inspect x.safetensors
+    toy --device host --set train.steps=2 --out run >/dev/null 2>&1 || fail "run"
+    expect 2 "there is a run here already" toy --device host --set train.steps=2 --out run
+    expect 2 "another recipe" toy --device host --set train.steps=4 --set train.seed=9 --out run --resume
+    expect 2 "--seeds" "$weir" sample run --device host --seeds 9-3
+    truncate -s 100 run/checkpoints/*/model.safetensors
+    expect 1 "model.safetensors" "$weir" sample run --device host
+    if [ "$(id -u)" -ne 0 ]; then
+        mkdir closed && chmod a-w closed
+        expect 1 "closed" toy --device host --set train.steps=2 --out closed/run
+    fi
+    touch file
+    expect 1 "file/run" toy --device host --set train.steps=2 --out file/run
+    ;;
+help)
+    for command in devices train sample eval inspect recipes list; do
+        expect 0 "usage: weir $command" "$weir" "$command" --help
+    done
+    expect 0 "weir " "$weir" --version
+    expect 0 "exit codes" "$weir" --help
+    expect 0 "fashion-quick" "$weir" recipes
+    expect 0 '"steps"' "$weir" recipes toy
+    expect 0 "dopri5" "$weir" list solvers
+    ;;
+*)
+    fail "no such case: $case"
+    ;;
+esac
+echo "passed: $case on $device"
