@@ -80,6 +80,7 @@ struct weir_device {
     struct weir_device_info info;
     char *cache_dir;      // owned; NULL = none
     bool cache_warned;    // a failed write was reported
+    const char *build_option; // one more for every build (a quirk); NULL = none
     bool poll;            // wait by polling (a quirk: the driver's own wait keeps a core busy)
     int threads;
     size_t bytes_live, bytes_peak; // of buffers; kept by the front end

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults of drivers that the self-test cannot find or that need a workaround of their own. A row only
-// hides a feature, changes how we wait, or informs; no device is refused by its name.
+// hides a feature, changes how we build or wait, or informs; no device is refused by its name.
 #ifndef WEIR_DEVICE_QUIRKS_H
 #define WEIR_DEVICE_QUIRKS_H
 
@@ -9,6 +9,7 @@
 enum weir_quirk_action {
     WEIR_QUIRK_HIDE, // hide the features in `caps`
     WEIR_QUIRK_POLL, // wait by asking at intervals: the driver's own wait keeps a core busy
+    WEIR_QUIRK_OPTION, // build with `option`
     WEIR_QUIRK_NOTE, // for the user to know; nothing is done
 };
 
@@ -18,6 +19,7 @@ struct weir_quirk {
     const char *from, *below; // driver versions [from, below); NULL = open
     enum weir_quirk_action action;
     uint32_t caps;
+    const char *option;
     const char *why, *link;
 };
 extern const struct weir_quirk weir_quirks[]; // ends with a NULL vendor

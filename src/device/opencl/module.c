@@ -19,6 +19,8 @@ static char *build_options(const weir_device *dev, const char *extra)
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_FMA");
     if (!weir_device_has(dev, WEIR_CAP_DIV_SQRT))
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_DIV");
+    if (dev->build_option)
+        weir_strbuf_printf(&buf, " %s", dev->build_option);
     if (extra && extra[0])
         weir_strbuf_printf(&buf, " %s", extra);
     return weir_strbuf_finish(&buf);
