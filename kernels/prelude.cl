@@ -117,9 +117,9 @@ static inline float weir_fold_add_f(const float16 *v)
         } a;                                                                                     \
         a.v = weir_##name##_##letter##v(weir_##name##_##letter##v(v[0], v[2]),                   \
                                         weir_##name##_##letter##v(v[1], v[3]));                  \
-        for (int half = 8; half > 0; half /= 2)                                                  \
-            for (int l = 0; l < half; l++)                                                       \
-                a.s[l] = weir_##name##_##letter(a.s[l], a.s[l + half]);                          \
+        for (int apart = 8; apart > 0; apart /= 2)                                               \
+            for (int l = 0; l < apart; l++)                                                      \
+                a.s[l] = weir_##name##_##letter(a.s[l], a.s[l + apart]);                         \
         return a.s[0];                                                                           \
     }
 WEIR_FOLD(add, i, int16, int)

@@ -119,10 +119,6 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
 
 static void write_prelude(struct weir_emit_state *c)
 {
-    if (!weir_device_has(c->dev, WEIR_CAP_FMA))
-        weir_strbuf_puts(&c->text, "#define WEIR_SOFT_FMA\n");
-    if (!weir_device_has(c->dev, WEIR_CAP_DIV_SQRT))
-        weir_strbuf_puts(&c->text, "#define WEIR_SOFT_DIV\n");
     if (!weir_device_has(c->dev, WEIR_CAP_VECTOR_DEREF))
         weir_strbuf_puts(&c->text, "#define WEIR_NO_VECTOR_DEREF\n");
     weir_strbuf_puts(&c->text, weir_kernel_text("prelude.cl"));
