@@ -26,8 +26,8 @@
     WEIR_RULES_MAP(X) WEIR_RULES_VIEW(X) WEIR_RULES_REDUCE(X) WEIR_RULES_OPAQUE(X)
 
 #define X(name)                                                                                  \
-    WEIR_WEAK void weir_vjp_##name(weir_value *v, weir_value *const *dy, weir_value **dx);       \
-    WEIR_WEAK void weir_jvp_##name(weir_value *v, weir_value *const *dx, weir_value **dy);
+    void weir_vjp_##name(weir_value *v, weir_value *const *dy, weir_value **dx);                 \
+    void weir_jvp_##name(weir_value *v, weir_value *const *dx, weir_value **dy);
 WEIR_RULES(X)
 #undef X
 
