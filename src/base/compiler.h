@@ -8,13 +8,11 @@
 #define WEIR_UNUSED __attribute__((unused))
 #define WEIR_THREAD_LOCAL __thread
 #define WEIR_INLINE inline __attribute__((always_inline))
-#define WEIR_WEAK __attribute__((weak))
 #else
 #define WEIR_PRINTF(fmt, args)
 #define WEIR_UNUSED
 #define WEIR_THREAD_LOCAL _Thread_local
 #define WEIR_INLINE inline
-#define WEIR_WEAK
 #endif
 
 // The x86-64 micro-architecture level of this CPU (v4 = AVX-512, v3 = AVX2 and FMA), 1 elsewhere.
