@@ -57,7 +57,8 @@ static enum weir_status keep_length(const struct weir_log *log, const char *path
         const char *newline = memchr(text + at, '\n', size - at);
         char *comma;
         long long step = strtoll(text + at, &comma, 10);
-        if (!newline || comma == text + at || (*comma != ',' && *comma != '\n') || step > last_step)
+        if (!newline || text[at] < '0' || text[at] > '9' || (*comma != ',' && *comma != '\n') ||
+            step > last_step)
             break;
         at = (size_t)(newline - text) + 1;
     }
