@@ -82,11 +82,13 @@ enum { N_POINTS = 100000 };
 static float *points_of(const struct weir_dataset *data, int n)
 {
     float *x = malloc((size_t)n * 2 * sizeof(float));
+    int bad = 0; // an assertion a point would take longer than the points
     for (int i = 0; i < n; i++) {
-        int32_t label;
-        ck_assert_int_eq(data->get(data, i, x + 2 * i, &label), WEIR_OK);
-        ck_assert(label >= 0 && label < (data->n_classes ? data->n_classes : 1));
+        int32_t label = -1;
+        bad += data->get(data, i, x + 2 * i, &label) != WEIR_OK;
+        bad += label < 0 || label >= (data->n_classes ? data->n_classes : 1);
     }
+    ck_assert_int_eq(bad, 0);
     return x;
 }
 
@@ -231,8 +233,8 @@ START_TEST(toy_labels) // all of the same frequency, and telling the component
     int counts[8] = {0}, far = 0;
     for (int i = 0; i < 16000; i++) {
         float x[2];
-        int32_t label;
-        ck_assert_int_eq(data->get(data, i, x, &label), WEIR_OK);
+        int32_t label = 0;
+        far += data->get(data, i, x, &label) != WEIR_OK;
         counts[label]++;
         far +=
             hypot(x[0] - 4 / 1.414 * cos(PI / 4 * label), x[1] - 4 / 1.414 * sin(PI / 4 * label)) >
@@ -270,10 +272,12 @@ START_TEST(fashion_mnist)
         }
         test_ok(data->get(data, 0, x, &label));
         double sum = 0;
+        int outside = 0;
         for (int i = 0; i < 784; i++) {
-            ck_assert(x[i] >= -1 && x[i] <= 1);
+            outside += !(x[i] >= -1 && x[i] <= 1);
             sum += rint((x[i] + 1.0) * 127.5);
         }
+        ck_assert_int_eq(outside, 0);
         ck_assert(sum == rows[r].sum);
         test_status(data->get(data, data->n, x, &label), WEIR_INVALID, "index < data->n");
         weir_dataset_destroy(&data);
@@ -409,14 +413,14 @@ START_TEST(order_is_a_permutation)
 {
     static const int64_t sizes[] = {1, 2, 3, 4, 5, 16, 17, 100, 1000, 60000};
     for (size_t s = 0; s < WEIR_COUNT(sizes); s++) {
-        int64_t n = sizes[s], moved = 0;
+        int64_t n = sizes[s], moved = 0, bad = 0;
         char *seen = calloc((size_t)n, 1);
         for (int64_t p = 2 * n; p < 3 * n; p++) {
             int64_t i = weir_loader_index(7, n, p);
-            ck_assert(i >= 0 && i < n);
-            ck_assert_msg(!seen[i]++, "n %d: item %d twice", (int)n, (int)i);
+            bad += i < 0 || i >= n || seen[i]++;
             moved += weir_loader_index(7, n, p + n) != i; // the next epoch has another order
         }
+        ck_assert_int_eq(bad, 0);
         ck_assert(n < 100 || moved > n * 9 / 10);
         free(seen);
     }
