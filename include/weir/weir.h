@@ -10,6 +10,7 @@
 #include "weir/graph.h"
 #include "weir/ops.h"
 #include "weir/grad.h"
+#include "weir/loop.h"
 #include "weir/program.h"
 #include "weir/nn.h"
 #include "weir/models.h"

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir_loop: its values against a loop in C bit for bit, its derivatives against closed forms whose
+// every number is exact in f32, nesting, and bad arguments.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/eval.h"
+#include "graph/graph.h"
+#include "support/support.h"
+#include "weir/loop.h"
+#include "weir/ops.h"
+
+static weir_graph *g;
+
+static void setup(void)
+{
+    test_ok(weir_graph_create(&test_log, &g));
+}
+
+static void teardown(void)
+{
+    weir_graph_destroy(&g);
+}
+
+static void evaluate(weir_value **values, int n, void *const *out)
+{
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(!weir_is_poison(values[i]), "%s", weir_graph_message(g));
+    test_ok(weir_eval(values, n, WEIR_ISA_BASE, 1, NULL, 0, out));
+}
+
+// y = carry + x, next = w (carry + x y): the carry is a product, and may not contract into y's sum.
+static void body(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                 weir_value **y)
+{
+    y[0] = weir_add(x[0], carry[0]);
+    next[0] = weir_mul(ctx, weir_add(carry[0], weir_mul(x[0], y[0])));
+}
+
+START_TEST(follows_a_loop_in_c)
+{
+    enum { N = 41, M = 5 }; // more than two rounds of stacking
+    float xs[N * M], ys[N * M], last[M], w = 0.7f;
+    uint64_t seed = 51;
+    for (int i = 0; i < N * M; i++)
+        xs[i] = (float)((double)(int64_t)test_next(&seed) * 0x1p-63);
+    weir_value *start = weir_constant(g, WEIR_F32, weir_shape(M), (float[M]){1, 2, 3, 4, 5});
+    weir_value *vx = weir_constant(g, WEIR_F32, weir_shape(N, M), xs), *out[2];
+    weir_loop(&(struct weir_loop_params){.n = N,
+                                         .carry = &start,
+                                         .n_carry = 1,
+                                         .xs = &vx,
+                                         .n_xs = 1,
+                                         .n_ys = 1,
+                                         .body = body,
+                                         .ctx = weir_f32(g, w)},
+              &out[0], &out[1]);
+    evaluate(out, 2, (void *[]){last, ys});
+    int contracted = 0;
+    for (int m = 0; m < M; m++) {
+        float carry = (float)(m + 1), before = 0;
+        for (int i = 0; i < N; i++) {
+            float y = carry + xs[i * M + m];
+            contracted += i > 0 && y != fmaf(w, before, xs[i * M + m]);
+            ck_assert_float_eq(ys[i * M + m], y);
+            before = fmaf(xs[i * M + m], y, carry);
+            carry = w * before;
+        }
+        ck_assert_float_eq(last[m], carry);
+    }
+    ck_assert_int_gt(contracted, 0); // the data could have shown a contraction
+}
+END_TEST
+
+// c' = a c: c_n = a^n c_0.
+static void power(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                  weir_value **y)
+{
+    next[0] = weir_mul(ctx, carry[0]);
+}
+
+START_TEST(differentiates_to_any_order)
+{
+    enum { N = 6 };
+    weir_value *a = weir_input(g, WEIR_F32, weir_scalar_shape, "a");
+    weir_value *c0 = weir_input(g, WEIR_F32, weir_scalar_shape, "c");
+    weir_value *x[2] = {a, c0}, *v[6];
+    weir_loop(
+        &(struct weir_loop_params){.n = N, .carry = &c0, .n_carry = 1, .body = power, .ctx = a},
+        &v[0], NULL);
+    weir_grad(v[0], x, &v[1], 2);
+    weir_grad(v[1], &a, &v[3], 1);
+    weir_jvp(&v[0], &v[4], 1, &a, (weir_value *[]){weir_f32(g, 1)}, 1);
+    weir_jvp(&v[1], &v[5], 1, &a, (weir_value *[]){weir_f32(g, 1)}, 1);
+    float got[6], av = 0.5f, cv = 3;
+    struct weir_eval_leaf leaves[2] = {{a, &av}, {c0, &cv}};
+    test_ok(weir_eval(v, 6, WEIR_ISA_BASE, 1, leaves, 2,
+                      (void *[]){&got[0], &got[1], &got[2], &got[3], &got[4], &got[5]}));
+    ck_assert_float_eq(got[0], 3.0f / 64);      // a^6 c
+    ck_assert_float_eq(got[1], 6 * 3.0f / 32);  // 6 a^5 c
+    ck_assert_float_eq(got[2], 1.0f / 64);      // a^6
+    ck_assert_float_eq(got[3], 30 * 3.0f / 16); // 30 a^4 c
+    ck_assert_float_eq(got[4], got[1]);
+    ck_assert_float_eq(got[5], got[3]);
+}
+END_TEST
+
+// The gradient of stacked results reaches the xs that made them: y_i = c_i x_i, c' = c + x_i.
+static void running(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                    weir_value **y)
+{
+    y[0] = weir_mul(carry[0], x[0]);
+    next[0] = weir_add(carry[0], x[0]);
+}
+
+START_TEST(gradient_of_stacked_results)
+{
+    enum { N = 20 };
+    float xs[N], grad[N], sum;
+    for (int i = 0; i < N; i++)
+        xs[i] = (float)(i % 5 - 2);
+    weir_value *x = weir_input(g, WEIR_F32, weir_shape(N), "x"), *zero = weir_f32(g, 0), *v[2],
+               *end;
+    weir_loop(
+        &(struct weir_loop_params){
+            .n = N, .carry = &zero, .n_carry = 1, .xs = &x, .n_xs = 1, .n_ys = 1, .body = running},
+        &end, &v[0]);
+    v[0] = weir_sum(v[0], weir_all_axes, false); // sum over i > j of x_i x_j
+    weir_grad(v[0], &x, &v[1], 1);
+    struct weir_eval_leaf leaf = {x, xs};
+    test_ok(weir_eval(v, 2, WEIR_ISA_BASE, 1, &leaf, 1, (void *[]){&sum, grad}));
+    float total = 0, squares = 0;
+    for (int i = 0; i < N; i++) {
+        total += xs[i];
+        squares += xs[i] * xs[i];
+    }
+    ck_assert_float_eq(sum, (total * total - squares) / 2);
+    for (int i = 0; i < N; i++)
+        ck_assert_float_eq(grad[i], total - xs[i]);
+}
+END_TEST
+
+// A loop in a loop: 3 times (c' = 2 times (c' = a c)).
+static void outer(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                  weir_value **y)
+{
+    weir_loop(
+        &(struct weir_loop_params){.n = 2, .carry = carry, .n_carry = 1, .body = power, .ctx = ctx},
+        next, NULL);
+}
+
+START_TEST(nests)
+{
+    weir_value *c = weir_f32(g, 5), *v;
+    weir_loop(
+        &(struct weir_loop_params){
+            .n = 3, .carry = &c, .n_carry = 1, .body = outer, .ctx = weir_f32(g, 2)},
+        &v, NULL);
+    float got;
+    evaluate(&v, 1, (void *[]){&got});
+    ck_assert_float_eq(got, 5 * 64);
+}
+END_TEST
+
+static void forgetful(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                      weir_value **y)
+{
+}
+
+static void growing(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                    weir_value **y)
+{
+    next[0] = weir_concat((weir_value *[]){carry[0], carry[0]}, 2, 0);
+}
+
+START_TEST(errors_say_what_is_wrong)
+{
+    static const struct {
+        int64_t n;
+        weir_loop_fn *body;
+        const char *fragment;
+    } rows[] = {
+        {0, power, "at least one iteration"},
+        {3, power, "not the number of iterations"},
+        {4, forgetful, "left a result unset"},
+        {4, growing, "changes the type of carry 0"},
+        {4, NULL, "a body"},
+    };
+    for (size_t i = 0; i < WEIR_COUNT(rows); i++) {
+        weir_graph_destroy(&g);
+        setup();
+        weir_value *c = weir_input(g, WEIR_F32, weir_shape(2), "c"), *v;
+        weir_value *x = weir_input(g, WEIR_F32, weir_shape(4, 2), "x");
+        weir_loop(&(struct weir_loop_params){.n = rows[i].n,
+                                             .carry = &c,
+                                             .n_carry = 1,
+                                             .xs = &x,
+                                             .n_xs = 1,
+                                             .body = rows[i].body,
+                                             .ctx = c},
+                  &v, NULL);
+        ck_assert(weir_is_poison(v));
+        ck_assert_int_eq(weir_graph_status(g), WEIR_INVALID);
+        ck_assert_msg(strstr(weir_graph_message(g), rows[i].fragment), "%s", weir_graph_message(g));
+    }
+    weir_value *none;
+    weir_loop(&(struct weir_loop_params){.n = 1, .n_ys = 1, .body = power}, NULL, &none);
+    ck_assert_ptr_null(none);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("loop");
+    TCase *t = tcase_create("loop");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, follows_a_loop_in_c);
+    tcase_add_test(t, differentiates_to_any_order);
+    tcase_add_test(t, gradient_of_stacked_results);
+    tcase_add_test(t, nests);
+    tcase_add_test(t, errors_say_what_is_wrong);
+    suite_add_tcase(s, t);
+    return test_main(s);
+}
