@@ -113,14 +113,17 @@ static void fill_input(struct test_op_case *t, int i)
     t->leaves64[i] = (struct weir_eval_leaf){t->in[i], t->data64[i]};
 }
 
-bool test_op_case_make(const struct weir_op *op, int idx, struct test_op_case *t)
+bool test_op_case_make_in(const struct weir_op *op, int idx, weir_graph *g, struct test_op_case *t)
 {
     memset(t, 0, sizeof(*t));
     t->op = op;
     t->idx = idx;
     if (!op->cases(idx, &t->c))
         return false;
-    ck_assert_int_eq(weir_graph_create(&test_log, &t->g), WEIR_OK);
+    t->g = g;
+    t->own_graph = !g;
+    if (!g)
+        ck_assert_int_eq(weir_graph_create(&test_log, &t->g), WEIR_OK);
     for (int i = 0; i < t->c.n_in; i++) {
         char name[8];
         snprintf(name, sizeof(name), "in%d", i);
@@ -133,6 +136,11 @@ bool test_op_case_make(const struct weir_op *op, int idx, struct test_op_case *t
     return true;
 }
 
+bool test_op_case_make(const struct weir_op *op, int idx, struct test_op_case *t)
+{
+    return test_op_case_make_in(op, idx, NULL, t);
+}
+
 void test_op_case_free(struct test_op_case *t)
 {
     for (int i = 0; i < t->c.n_in; i++) {
@@ -140,7 +148,8 @@ void test_op_case_free(struct test_op_case *t)
             free(t->data64[i]);
         free(t->data[i]);
     }
-    weir_graph_destroy(&t->g);
+    if (t->own_graph)
+        weir_graph_destroy(&t->g);
 }
 
 static bool is_nan(enum weir_dtype t, const void *data, int64_t i)
