@@ -22,27 +22,35 @@ kernel void CT_NAME(global const float *p0, ulong o0, global float *ps, ulong os
     p0 += o0;
     ps += os;
     CT_INT o = start;
-    for (; o + 16 <= end; o += 16) {
-        float16 sum = (float16)(0.0f);
-        if (!first)
-            sum = WEIR_LOAD16(ps + o);
-        for (int c = 0; c < chunks; c++)
-            sum = sum + WEIR_LOAD16(p0 + c * (CT_INT)CT_PARTIAL + o);
-        if (!last) {
-            WEIR_STORE16(ps + o, sum);
-        } else if (CT_COL3 % 16 == 0) { // sixteen results never straddle two rows
-            CT_PUT16(sum, o);
-        } else {
-            union {
-                float16 v;
-                float s[16];
-            } lanes;
-            lanes.v = sum;
-            for (int l = 0; l < 16; l++) {
-                CT_PUT(lanes.s[l], o + l);
+#if CT_STEP == 256
+    if (end - start == 256) { // whole blocks: a kilobyte of each chunk in turn
+        float16 sum[16];
+        for (int v = 0; v < 16; v++)
+            sum[v] = first ? (float16)(0.0f) : WEIR_LOAD16(ps + start + 16 * v);
+        for (int c = 0; c < chunks; c++) {
+            global const float *p = p0 + c * (CT_INT)CT_PARTIAL + start;
+#pragma unroll
+            for (int v = 0; v < 16; v++)
+                sum[v] = sum[v] + WEIR_LOAD16(p + 16 * v);
+        }
+        for (int v = 0; v < 16; v++, o += 16) {
+            if (!last) {
+                WEIR_STORE16(ps + o, sum[v]);
+            } else if (CT_COL3 % 16 == 0) { // sixteen results never straddle two rows
+                CT_PUT16(sum[v], o);
+            } else {
+                union {
+                    float16 v;
+                    float s[16];
+                } lanes;
+                lanes.v = sum[v];
+                for (int l = 0; l < 16; l++) {
+                    CT_PUT(lanes.s[l], o + l);
+                }
             }
         }
     }
+#endif
     for (; o < end; o++) {
         float sum = first ? 0.0f : ps[o];
         for (int c = 0; c < chunks; c++)

@@ -5,7 +5,9 @@
 #include "compile/contract.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "device/kernel_text.h"
 
@@ -48,13 +50,16 @@ static void collapse(struct weir_axis *x, int n)
 }
 
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at least
-// four for the latency of a chain; a run of terms costs some more to begin. Only speed depends on it.
+// four for the latency of a chain; a run of terms costs some more to begin, the more the larger the
+// tile. Fitted to PoCL on a CPU with 512-bit vectors; only speed depends on it.
 static double tile_cost(int rows, int vecs, int64_t run)
 {
     double cost = rows * vecs / 2.0, loads = (rows + vecs) / 2.0;
     cost = cost > loads ? cost : loads;
     cost = cost > 4 ? cost : 4;
-    return cost + 0.3 * vecs + 10.0 / (double)run;
+    if (vecs > 2 && run < 64)
+        cost *= 1.3;
+    return cost + 0.3 * vecs + (10.0 + rows * vecs) / (double)run;
 }
 
 struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run)
@@ -72,6 +77,8 @@ struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t col
                 cost += tiles * (double)panels * tile_cost(th * tw, vecs, run);
                 if (tail)
                     cost += tiles * tile_cost(th * tw, tail, run);
+                if (tail && panels)
+                    cost *= 1.05; // two kernels to build and start instead of one
                 if (best.vecs && cost >= best_cost)
                     continue;
                 best = (struct weir_wide_tile) {th, tw, vecs, panels, tail};
@@ -161,7 +168,14 @@ static void define_results(struct weir_emit *e, struct weir_strbuf *t, struct we
         return;
     }
     long long last = (long long)last_extent(e);
+    // Several kernels of a program may have this epilogue: its functions appear once, unless they carry
+    // the kernel's name.
+    bool own = strstr(p->decls, "$K") != NULL;
+    unsigned long long id = weir_hash64(p->decls, strlen(p->decls), 0);
+    if (!own)
+        weir_strbuf_printf(t, "#ifndef CT_EPILOGUE_%llx\n#define CT_EPILOGUE_%llx\n", id, id);
     weir_strbuf_puts(t, p->decls);
+    weir_strbuf_puts(t, own ? "" : "\n#endif");
     weir_strbuf_printf(t, "\n#define CT_PARAMS %s\n", p->params);
     weir_strbuf_printf(t, "#define CT_BODY(x, o, c) %s\n#define CT_BODY16(x, o, c) %s\n", p->put,
                        p->put16);
