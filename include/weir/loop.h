@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loops of a fixed number of iterations inside a graph.
 //
-// carry_0 = carry;  (carry_{i+1}, y_i) = body(carry_i, xs[i]);  the results are carry_n and all
-// y_i.
+// carry_0 = carry;  (carry_{i+1}, y_i) = body(carry_i, xs[i]);  results: carry_n, and all y_i stacked
 //
 // The body is called once an iteration while the graph is built, so whatever can be differentiated,
-// nested or recomputed elsewhere can be so in it; its kernels are compiled once, because equal
-// kernel texts are. The graph grows with n: meant for up to a few hundred iterations. What the body
-// is given never counts as a product node for the contraction of weir_add (docs/numerics.md), so an
-// iteration's bits do not depend on the one before. Data-dependent exit: hold finished rows by
-// weir_select.
+// nested or recomputed elsewhere can be so in it. The graph grows with n, kernels whose texts are
+// equal are compiled once: meant for up to a few hundred iterations. What the body is given never
+// counts as a product node for the contraction of weir_add (docs/numerics.md), so an iteration's bits
+// do not depend on the one before. Data-dependent exit: hold finished rows by weir_select.
 #ifndef WEIR_LOOP_H
 #define WEIR_LOOP_H
 
@@ -21,8 +19,8 @@ extern "C" {
 
 // Builds one iteration from carry (n_carry) and x (n_xs: slice i of each xs, without its first
 // axis): sets next (n_carry, types of carry) and y (n_ys, the same types in every iteration).
-typedef void weir_loop_fn(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
-                          weir_value **y);
+typedef void weir_loop_fn(void *ctx, weir_value *const *carry, weir_value *const *x,
+                          weir_value **next, weir_value **y);
 
 struct weir_loop_params {
     int64_t n;                // iterations, at least 1

@@ -10,7 +10,7 @@
 #include "graph/ops/composite.h"
 #include "graph/ops/rows.h"
 
-enum { STACK = 16 }; // results that one concat joins
+enum { STACK = 16 }; // results that one concat joins, slices that one block holds
 
 static weir_value *enter(weir_value *x)
 {
@@ -22,13 +22,17 @@ static bool same_type(const weir_value *a, const weir_value *b)
     return a->type.dtype == b->type.dtype && weir_shape_equal(&a->type.shape, &b->type.shape);
 }
 
-// Slice i of xs, without the axis.
-static weir_value *slice(weir_value *xs, int64_t i)
+// Slice i of xs, without the axis. It is cut from a block of STACK slices, so that a gradient with
+// respect to xs pads and adds n small blocks and n / STACK whole tensors, not n whole ones.
+static weir_value *slice(weir_value *xs, weir_value **block, int64_t i)
 {
     struct weir_shape s = xs->type.shape;
+    int64_t first = i % STACK, end = i + STACK < s.dim[0] ? i + STACK : s.dim[0];
+    if (first == 0)
+        *block = weir_slice(xs, 0, i, end, 1);
     memmove(s.dim, s.dim + 1, (size_t)--s.rank * sizeof(s.dim[0]));
     s.dim[s.rank] = 0;
-    return enter(weir_reshape(weir_slice(xs, 0, i, i + 1, 1), s));
+    return enter(weir_reshape(weir_slice(*block, 0, first, first + 1, 1), s));
 }
 
 // n values as one with a new first axis, a few at a time: launches take a bounded number of
@@ -56,6 +60,7 @@ static weir_value *stack(weir_value **v, int64_t n)
 struct loop {
     weir_graph *g;
     weir_value **carry, **x, **next, **y; // of one iteration
+    weir_value **block;                   // of each xs, what holds the current slice
     weir_value **ys;                      // (n_ys, n)
 };
 
@@ -98,7 +103,7 @@ static bool iterate(const struct weir_loop_params *p, struct loop *l, int64_t i)
     for (int k = 0; k < p->n_carry; k++)
         l->carry[k] = enter(l->next[k]);
     for (int k = 0; k < p->n_xs; k++)
-        l->x[k] = slice(p->xs[k], i);
+        l->x[k] = slice(p->xs[k], &l->block[k], i);
     memset(l->next, 0, (size_t)p->n_carry * sizeof(*l->next));
     memset(l->y, 0, (size_t)p->n_ys * sizeof(*l->y));
     p->body(p->ctx, l->carry, l->x, l->next, l->y);
@@ -124,9 +129,10 @@ static bool run(const struct weir_loop_params *p, struct loop *l)
     l->carry = weir_arena_array(a, n_carry, size);
     l->next = weir_arena_array(a, n_carry, size);
     l->x = weir_arena_array(a, (size_t)p->n_xs, size);
+    l->block = weir_arena_array(a, (size_t)p->n_xs, size);
     l->y = weir_arena_array(a, n_ys, size);
     l->ys = weir_arena_array(a, n_ys * (size_t)p->n, size);
-    if (!l->carry || !l->next || !l->x || !l->y || !l->ys)
+    if (!l->carry || !l->next || !l->x || !l->block || !l->y || !l->ys)
         return !weir_graph_fail(l->g, "loop: out of memory");
     if (p->n_carry)
         memcpy(l->next, p->carry, n_carry * size);
