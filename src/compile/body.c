@@ -221,12 +221,22 @@ static int level_of(const struct weir_body *b, const struct weir_use *u)
     return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level : 0;
 }
 
+static int64_t row_size(const struct weir_body *b)
+{
+    int64_t n = 1;
+    for (int d = 0; d < b->row_space.rank; d++)
+        n *= b->row_space.dim[d];
+    return n;
+}
+
 static bool add_step(struct weir_body *b, weir_value *v, int64_t size)
 {
     struct weir_step *s = &b->step[b->n_steps];
     bool reduce = v->op->cls == WEIR_OP_REDUCE;
     *s = (struct weir_step) { .v = v, .store = -1, .flat = -1 };
     s->row = reduce || weir_shape_size(&v->type.shape) != size;
+    if (s->row && (!b->reduces || weir_shape_size(&v->type.shape) != row_size(b)))
+        return false;
     if (v->op->cls == WEIR_OP_GEN) {
         s->flat = add_index(b);
         if (s->flat < 0 || s->row || (v->arity > 0 && !resolve_random(b, s, s->row)))
@@ -265,8 +275,8 @@ enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, 
     memset(b, 0, sizeof(*b));
     b->c = c;
     b->step = weir_arena_array(c->arena, (size_t)n_nodes + 1, sizeof(*b->step));
-    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
-    if (!b->step || !b->step_of)
+    b->step_of = c->step_of;
+    if (!b->step)
         return WEIR_NOMEM;
     for (int i = 0; i < c->n_live; i++)
         b->step_of[i] = -1;
@@ -294,8 +304,8 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     b->c = c;
     weir_value *v = weir_arena_alloc(c->arena, sizeof(*v));
     b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
-    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
-    if (!v || !b->step || !b->step_of)
+    b->step_of = c->step_of;
+    if (!v || !b->step)
         return WEIR_NOMEM;
     *v = (weir_value) { .op = &copy, .id = c->n_live, .arity = 1,
                         .type = { from->dtype, from->shape } };
@@ -368,8 +378,8 @@ static enum weir_status init_single(struct weir_body *b, struct weir_emit_state 
     b->c = c;
     b->reduces = true;
     b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
-    b->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*b->step_of));
-    if (!b->step || !b->step_of)
+    b->step_of = c->step_of;
+    if (!b->step)
         return WEIR_NOMEM;
     for (int i = 0; i < c->n_live; i++)
         b->step_of[i] = -1;
@@ -393,6 +403,23 @@ enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body
             b->space.dim[b->space.rank++] = before->space.dim[d];
         }
     return init_single(b, before->c, v, slot);
+}
+
+enum weir_status weir_body_init_rows(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
+                                     int64_t rows, int64_t n, int slot)
+{
+    memset(b, 0, sizeof(*b));
+    b->space = (struct weir_space) { 2, { rows, n } };
+    b->label[1] = WEIR_AXIS_ROW;
+    return init_single(b, c, v, slot);
+}
+
+int weir_body_plain_result(struct weir_body *b, enum weir_dtype dtype, int slot)
+{
+    int access = add_plain(b, dtype, slot, -1, true);
+    if (access >= 0)
+        memset(b->access[access].stride, 0, sizeof(b->access[access].stride));
+    return access;
 }
 
 enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_state *c, weir_value *v,

@@ -113,6 +113,11 @@ enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body
 // Reduction v of a row-major copy of its argument in `slot`.
 enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
                                       int slot);
+// Reduction v of (rows, n) terms in `slot`.
+enum weir_status weir_body_init_rows(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
+                                     int64_t rows, int64_t n, int slot);
+// An access written by hand, at whatever index the kernel likes.
+int weir_body_plain_result(struct weir_body *b, enum weir_dtype dtype, int slot);
 // Stores the result of reduction v in `slot`, row-major over the kept axes; returns the access.
 int weir_body_row_result(struct weir_body *b, weir_value *v, int slot);
 

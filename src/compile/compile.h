@@ -125,6 +125,9 @@ struct weir_emit_state {
     struct weir_kernel_entry *kernels;
     int n_kernels, cap_kernels;
 
+    bool trial;    // fusion asks whether a kernel can be written: slots are not made
+    int *step_of;  // by value id, of the body at hand
+
     size_t arena_size, live_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs
     struct weir_strbuf dump_schedule, dump_plan;
@@ -155,6 +158,7 @@ void weir_plan_explain(const struct weir_emit_state *c); // logs who wants how m
 struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kind kind);
 bool weir_group_single(struct weir_emit_state *c, weir_value *v); // of one operation
 bool weir_group_copy(struct weir_emit_state *c, weir_value *v);   // of a view with memory
+enum weir_group_kind weir_group_kind_of(const weir_value *v); // unfused
 bool weir_has_group(const struct weir_emit_state *c, const weir_value *v);
 
 // Kernel texts (write_cl.c): as weir_emit_kernel.

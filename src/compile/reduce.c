@@ -128,6 +128,7 @@ static void column_loops(const struct column *k, bool wide, const char *count, i
     weir_strbuf_printf(out, "%sa0[q] = ", ind);
     weir_fold_term(b, &k->fold, &k->reduce->use[0], "a0[q]", wide, out);
     weir_strbuf_puts(out, ";\n");
+    weir_body_store(b, NULL, wide, ind, out);
     ind[4 * depth] = 0;
     weir_strbuf_printf(out, "%s}\n", ind);
     for (int l = 0; l < k->levels; l++) {
@@ -211,6 +212,9 @@ enum weir_status weir_write_column(struct weir_body *b, const struct weir_group 
     if (!k.want)
         return WEIR_NOMEM;
     weir_body_want(b, k.reduce, k.want);
+    for (int i = 0; i < b->n_steps; i++) // what is stored on the way
+        if (b->step[i].store >= 0)
+            weir_body_want(b, &b->step[i], k.want);
     k.axes = column_axes(b, &k.n);
     for (k.levels = 1; power(k.levels) < k.n; k.levels++)
         ;

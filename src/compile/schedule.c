@@ -5,6 +5,7 @@
 // Last come the copies of outputs that have no memory of their own, then those of new states.
 #include "base/log.h"
 #include "compile/compile.h"
+#include "compile/fuse.h"
 #include "graph/ops/rows.h"
 
 static bool is_memory(void *ctx, const weir_value *v)
@@ -58,7 +59,7 @@ struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kin
     return g;
 }
 
-static enum weir_group_kind kind_of(const weir_value *v)
+enum weir_group_kind weir_group_kind_of(const weir_value *v)
 {
     switch (v->op->cls) {
     case WEIR_OP_REDUCE:
@@ -76,7 +77,7 @@ static enum weir_group_kind kind_of(const weir_value *v)
 
 bool weir_group_single(struct weir_emit_state *c, weir_value *v)
 {
-    struct weir_group *g = weir_group_add(c, kind_of(v));
+    struct weir_group *g = weir_group_add(c, weir_group_kind_of(v));
     weir_value **node = weir_arena_memdup(c->arena, &v, sizeof(v));
     if (!g || !node)
         return false;
@@ -243,15 +244,17 @@ enum weir_status weir_schedule(struct weir_emit_state *c)
 {
     c->has_memory = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->has_memory));
     c->slot_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->slot_of));
+    c->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->step_of));
     c->output_slot = weir_arena_array(c->arena, (size_t)c->n_outputs + 1, sizeof(*c->output_slot));
-    if (!c->has_memory || !c->slot_of || !c->output_slot)
+    if (!c->has_memory || !c->slot_of || !c->step_of || !c->output_slot)
         return weir_fail(&c->log, WEIR_NOMEM, "no memory to schedule %d values", c->n_live);
     for (int i = 0; i < c->n_live; i++) {
         c->slot_of[i] = -1;
         c->has_memory[i] = c->live[i]->op->cls != WEIR_OP_VIEW;
     }
     mark_views(c);
-    enum weir_status status = unfused(c);
+    bool fused = !c->params->no_fusion && !weir_device_is_host(c->dev);
+    enum weir_status status = fused ? weir_fuse(c) : unfused(c);
     if (status == WEIR_OK)
         status = add_outputs(c);
     if (status == WEIR_OK)

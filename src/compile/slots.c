@@ -69,6 +69,8 @@ static const weir_value *first_read(const struct weir_emit_state *c, const weir_
 int weir_slot_of(struct weir_emit_state *c, const weir_value *v)
 {
     v = first_read(c, v);
+    if (c->trial)
+        return v->id;
     if (c->slot_of[v->id] < 0)
         c->slot_of[v->id] = add_value_slot(c, v);
     return c->slot_of[v->id];

@@ -263,6 +263,64 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     return b->c->status;
 }
 
+static int scratch_for(struct weir_emit_state *c, enum weir_dtype dtype, int64_t n)
+{
+    struct weir_slot slot = { .dtype = dtype, .name = "partial" };
+    slot.size = (size_t)n * weir_dtype_size(dtype);
+    return weir_slot_add(c, &slot);
+}
+
+// A few long rows: one work-item a chunk, whose results are the terms of shorter rows.
+static enum weir_status write_chunks(struct weir_body *b, const struct weir_group *g, weir_value *v,
+                                     int to)
+{
+    struct row r = { .b = b, .rows = 1, .phases = 2 };
+    struct weir_strbuf out = { 0 };
+    int partial = weir_body_plain_result(b, v->type.dtype, to);
+    weir_body_collapse(b);
+    int last = b->space.rank - 1;
+    r.n = b->space.dim[last];
+    for (int d = 0; d < last; d++)
+        r.rows *= b->space.dim[d];
+    r.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*r.want));
+    if (!r.want || partial < 0)
+        return WEIR_NOMEM;
+    int64_t chunks = (r.n + CHUNK - 1) / CHUNK;
+    uint32_t outer = (1u << last) - 1;
+    struct weir_fold f = weir_fold_of(v);
+    weir_strbuf_puts(&out, "kernel void $K(");
+    weir_body_params(b, &out);
+    weir_strbuf_puts(&out, ")\n{\n");
+    weir_body_offsets(b, &out);
+    weir_strbuf_printf(&out, "    {\n        const int item = get_global_id(0);\n"
+                             "        const int chunk = item %% %lld, row = item / %lld;\n"
+                             "        const int stop = min(%d * chunk + %d, %lld);\n",
+                       (long long)chunks, (long long)chunks, CHUNK, CHUNK, (long long)r.n);
+    weir_body_decode(b, outer, "row", "        ", &out);
+    weir_body_bases(b, outer, "        ", &out);
+    weir_body_hoist(b, "        ", &out);
+    char from[32];
+    snprintf(from, sizeof(from), "%d * chunk", CHUNK);
+    choose(&r, 0);
+    clear(&r, 0, "        ", &out);
+    pass(&r, 0, from, "stop", r.n % 16 != 0, "        ", &out);
+    weir_strbuf_printf(&out, "        p%d[item] = weir_fold_%s_%c(a_%d.v);\n    }\n}\n",
+                       b->access[partial].param, f.combine, f.letter, v->id);
+    const size_t global[3] = { (size_t)(r.rows * chunks), 1, 1 }, local[3] = { 1, 1, 1 };
+    weir_body_launch(b, g, weir_kernel_add_buf(b->c, "chunk", &out), global, local);
+    return b->c->status;
+}
+
+// Only one reduction and what leads to it, over rows too few to keep the device busy.
+static bool wants_chunks(const struct weir_body *b, const struct weir_group *g)
+{
+    int64_t rows = 1, n = 1;
+    for (int d = 0; d < b->space.rank; d++)
+        *(b->label[d] == WEIR_AXIS_ROW ? &n : &rows) *= b->space.dim[d];
+    return g->kind == WEIR_GROUP_REDUCE && rows < 16 && n > 4 * CHUNK &&
+           b->step[b->n_steps - 1].v->type.dtype != WEIR_BOOL;
+}
+
 static bool has_columns(const struct weir_body *b)
 {
     for (int d = 0; d < b->space.rank; d++)
@@ -279,6 +337,23 @@ static bool has_row(const struct weir_body *b)
     return false;
 }
 
+// One reduced axis, the innermost, once neighbours are merged.
+static bool row_form(const struct weir_body *b)
+{
+    struct weir_body probe = *b;
+    struct weir_access *access =
+        weir_arena_memdup(b->c->arena, b->access, (size_t)b->n_access * sizeof(*access));
+    if (!access)
+        return false;
+    probe.access = access;
+    weir_body_collapse(&probe);
+    int last = probe.space.rank - 1;
+    for (int d = 0; d <= last; d++)
+        if (probe.label[d] != (d == last ? WEIR_AXIS_ROW : WEIR_AXIS_KEPT))
+            return false;
+    return true;
+}
+
 static int column_axes_left(const struct weir_body *b)
 {
     int n = 0, label = -1;
@@ -290,11 +365,27 @@ static int column_axes_left(const struct weir_body *b)
     return n;
 }
 
-static int scratch_for(struct weir_emit_state *c, enum weir_dtype dtype, int64_t n)
+// One reduction of the row form, chunk by chunk where rows are few and long.
+static enum weir_status write_last_row(struct weir_body *b, const struct weir_group *g, weir_value *v)
 {
-    struct weir_slot slot = { .dtype = dtype, .name = "partial" };
-    slot.size = (size_t)n * weir_dtype_size(dtype);
-    return weir_slot_add(c, &slot);
+    struct weir_emit_state *c = b->c;
+    struct weir_body rest;
+    while (wants_chunks(b, g)) {
+        int64_t n = 1, rows = 1;
+        for (int d = 0; d < b->space.rank; d++)
+            *(b->label[d] == WEIR_AXIS_ROW ? &n : &rows) *= b->space.dim[d];
+        int64_t chunks = (n + CHUNK - 1) / CHUNK;
+        int to = scratch_for(c, v->type.dtype, rows * chunks);
+        enum weir_status status = write_chunks(b, g, v, to);
+        if (status == WEIR_OK)
+            status = weir_body_init_rows(&rest, c, v, rows, chunks, to);
+        if (status != WEIR_OK)
+            return status;
+        *b = rest;
+    }
+    if (weir_body_row_result(b, v, weir_slot_of(c, v)) < 0)
+        return c->status;
+    return write_rows(b, g);
 }
 
 // Columns one axis at a time, then the row that is left.
@@ -313,9 +404,7 @@ static enum weir_status write_columns(struct weir_body *b, const struct weir_gro
             return status;
         *b = rest;
     }
-    if (weir_body_row_result(b, v, weir_slot_of(c, v)) < 0)
-        return c->status;
-    return write_rows(b, g);
+    return write_last_row(b, g, v);
 }
 
 // The argument of a reduction is copied where strides cannot walk it as one axis.
@@ -361,12 +450,17 @@ enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_gro
     if (g->kind == WEIR_GROUP_REDUCE &&
         weir_shape_size(&v->arg[0]->type.shape) == weir_shape_size(&v->type.shape))
         return write_trivial(c, g, false);
-    enum weir_status status = weir_body_init(&b, c, g->nodes, g->n_nodes, NULL, 0);
-    if (status == WEIR_OK && has_columns(&b))
-        return g->kind == WEIR_GROUP_REDUCE ? write_columns(&b, g, v) : WEIR_UNSUPPORTED;
-    if (status == WEIR_OK)
-        status = weir_body_init(&b, c, g->nodes, g->n_nodes, g->outputs, g->n_outputs);
-    if (status == WEIR_OK)
+    weir_value **outputs = g->outputs;
+    int n_outputs = g->n_outputs;
+    if (g->kind == WEIR_GROUP_REDUCE) // the result of the reduction itself is the last step's business
+        for (n_outputs = 0; n_outputs < g->n_outputs && g->outputs[n_outputs] != v; n_outputs++)
+            ;
+    enum weir_status status = weir_body_init(&b, c, g->nodes, g->n_nodes, outputs, n_outputs);
+    if (status == WEIR_OK && g->kind == WEIR_GROUP_REDUCE)
+        status = has_columns(&b) ? write_columns(&b, g, v)
+                 : row_form(&b)  ? write_last_row(&b, g, v)
+                                 : WEIR_UNSUPPORTED;
+    else if (status == WEIR_OK)
         status = write_rows(&b, g);
     return status == WEIR_UNSUPPORTED ? write_after_copy(c, g) : status;
 }
