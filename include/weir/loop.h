@@ -6,8 +6,9 @@
 // The body is called once an iteration while the graph is built, so whatever can be differentiated,
 // nested or recomputed elsewhere can be so in it. The graph grows with n, kernels whose texts are
 // equal are compiled once: meant for up to a few hundred iterations. What the body is given never
-// counts as a product node for the contraction of weir_add (docs/numerics.md): the bits of an
-// iteration do not depend on the one before. Data-dependent exit: hold finished rows by weir_select.
+// counts as a product node for the contraction of weir_add (docs/numerics.md): an
+// iteration's bits do not depend on the one before. Data-dependent exit: hold finished rows by
+// weir_select.
 #ifndef WEIR_LOOP_H
 #define WEIR_LOOP_H
 
