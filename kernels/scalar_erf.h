@@ -4,7 +4,7 @@
 WEIR_FN VF VN(erf_f)(VF x)
 {
     VF a = VN(abs_f)(x);
-    // Below 1: a + a P(a^2).
+    // Below 7/8: a + a P(a^2).
     VF t = a * a;
     VF p = WEIR_FMA(KF(0x1.4c344ep-14f), t, KF(-0x1.a50b0ep-11f));
     p = WEIR_FMA(p, t, KF(0x1.542e10p-8f));
@@ -15,21 +15,21 @@ WEIR_FN VF VN(erf_f)(VF x)
     VF small = WEIR_FMA(a, p, a);
     // Above: 1 - e^-Q(a); from 4 on the result is 1.
     VF b = a > 4.0f ? KF(4.0f) : a;
-    VF q = WEIR_FMA(KF(-0x1.c4e656p-21f), b, KF(0x1.c359eap-17f));
-    q = WEIR_FMA(q, b, KF(-0x1.2cb740p-14f));
-    q = WEIR_FMA(q, b, KF(-0x1.28d712p-14f));
-    q = WEIR_FMA(q, b, KF(0x1.ada56ep-9f));
-    q = WEIR_FMA(q, b, KF(-0x1.84316ap-6f));
-    q = WEIR_FMA(q, b, KF(0x1.b5729cp-4f));
-    q = WEIR_FMA(q, b, KF(0x1.44c4acp-1f));
-    q = WEIR_FMA(q, b, KF(0x1.21105ap+0f));
-    // The last step, q b - 1.2e-4, in two floats.
+    VF q = WEIR_FMA(KF(-0x1.68ad3ep-20f), b, KF(0x1.6a6050p-16f));
+    q = WEIR_FMA(q, b, KF(-0x1.0f7f6cp-13f));
+    q = WEIR_FMA(q, b, KF(0x1.561148p-13f));
+    q = WEIR_FMA(q, b, KF(0x1.5f8084p-9f));
+    q = WEIR_FMA(q, b, KF(-0x1.73ee32p-6f));
+    q = WEIR_FMA(q, b, KF(0x1.b10662p-4f));
+    q = WEIR_FMA(q, b, KF(0x1.4525bap-1f));
+    q = WEIR_FMA(q, b, KF(0x1.20fd4ep+0f));
+    // The last step, q b - 6.7e-05, in two floats.
     VF h = q * b, l = WEIR_FMA(q, b, -h), el;
-    VF s = h - 0x1.e93cecp-14f, sl = ((h - s) - 0x1.e93cecp-14f) + l;
+    VF s = h - 0x1.1875b6p-14f, sl = ((h - s) - 0x1.1875b6p-14f) + l;
     VI k;
     VF e = VN(exp_parts)(-s, -sl, &el, &k);
     VF big = 1.0f - VN(scale_f)(e + el, k);
-    return VN(copysign_f)(a < 1.0f ? small : big, x);
+    return VN(copysign_f)(a < 0.875f ? small : big, x);
 }
 
 // x P(w), w = -log(1 - x^2), in two pieces (Giles, GPU Computing Gems 2, 2011, with new fits).

@@ -97,8 +97,10 @@ WEIR_FN VF VN(lgamma_near2)(VF y)
     p = WEIR_FMA(p, y, KF(0x1.5132d4p-6f));
     p = WEIR_FMA(p, y, KF(-0x1.13df7ep-4f));
     p = WEIR_FMA(p, y, KF(0x1.4a34ccp-2f));
-    p = WEIR_FMA(p, y, KF(0x1.b0ee60p-2f));
-    return p * y;
+    VF h = p * y, l = WEIR_FMA(p, y, -h);
+    VF s = h + 0x1.b0ee6p-2f, d = s - h;
+    l += (h - (s - d)) + (0x1.b0ee6p-2f - d) + 0x1.c824f4p-28f;
+    return WEIR_FMA(s, y, l * y);
 }
 
 // lgamma for x > 0: polynomials to 3, then Stirling's series.
@@ -143,8 +145,8 @@ WEIR_FN VF VN(lgamma_f)(VF x)
     VI finite = VN(is_finite_f)(x);
     VI reflect = x < -0.5f;
     VF pos = VN(lgamma_positive)(finite ? a : KF(1.0f));
-    // Between -1/2 and 0: lgamma(1 + x) - log |x|.
-    VI near0 = a < 0.5f;
+    // From -1/2 to 0: lgamma(1 + x) - log |x|.
+    VI near0 = a <= 0.5f;
     VF y0 = VN(lgamma_near1)(near0 ? x : KF(0.0f)) - VN(log_f)(a);
     VF s = VN(abs_f)(VN(sin_pi)((reflect & finite) ? x : KF(0.5f), KU(0)));
     VF r = (0x1.250d04p+0f - VN(log_f)(a * s)) - pos;

@@ -24,7 +24,7 @@ WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
     return AS_F(AS_U(y) ^ ((quadrant & 2u) << 30));
 }
 
-// |x| = (quadrant + f + fl) pi / 2 + a multiple of 2 pi, |f| <= 1/2, for finite |x| >= 1/2.
+// x = (quadrant + f + fl) pi / 2 + a multiple of 2 pi, |f| <= 1/2, for finite x of at least 2^-30.
 WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
 {
     VU a = AS_U(x) & 0x7fffffffu;
@@ -32,16 +32,19 @@ WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
     VU m = ((a & 0x7fffffu) | 0x800000u) << 8;
     // Bits of 2 / pi of a weight that makes whole turns with m are left out: 96 bits from bit `at` of
     // (64 zeros, 2 / pi) on give the angle mod 4 quadrants with 62 bits behind the point.
-    VU at = e < 126u ? KU(30) : e - 96u;
+    VU at = (e < 126u ? KU(126) : e) - 96u;
     VU w = at >> 5, sh = at & 31u;
-    VU t0 = w == 0u ? KU(0) : (w == 1u ? KU(0) : (w == 2u ? KU(0xa2f9836eu)
-          : (w == 3u ? KU(0x4e441529u) : KU(0xfc2757d1u))));
-    VU t1 = w == 0u ? KU(0) : (w == 1u ? KU(0xa2f9836eu) : (w == 2u ? KU(0x4e441529u)
-          : (w == 3u ? KU(0xfc2757d1u) : KU(0xf534ddc0u))));
-    VU t2 = w == 0u ? KU(0xa2f9836eu) : (w == 1u ? KU(0x4e441529u) : (w == 2u ? KU(0xfc2757d1u)
-          : (w == 3u ? KU(0xf534ddc0u) : KU(0xdb629599u))));
-    VU t3 = w == 0u ? KU(0x4e441529u) : (w == 1u ? KU(0xfc2757d1u) : (w == 2u ? KU(0xf534ddc0u)
-          : (w == 3u ? KU(0xdb629599u) : KU(0x3c439041u))));
+    // Word w + j of the table by masks (mk: all bits where w >= k): GCC would turn a chain of selects
+    // into jumps, and the loop would not vectorise.
+    VI v = U_TO_I(w);
+    VU m1 = I_TO_U(-v >> 31), m2 = I_TO_U((1 - v) >> 31), m3 = I_TO_U((2 - v) >> 31);
+    VU m4 = I_TO_U((3 - v) >> 31);
+    VU t0 = (0xa2f9836eu & m2) ^ (0xecbd9647u & m3) ^ (0xb26342f8u & m4);
+    VU t1 = (0xa2f9836eu & m1) ^ (0xecbd9647u & m2) ^ (0xb26342f8u & m3) ^ (0x09138a11u & m4);
+    VU t2 = 0xa2f9836eu ^ (0xecbd9647u & m1) ^ (0xb26342f8u & m2) ^ (0x09138a11u & m3) ^
+            (0x2e564859u & m4);
+    VU t3 = 0x4e441529u ^ (0xb26342f8u & m1) ^ (0x09138a11u & m2) ^ (0x2e564859u & m3) ^
+            (0xe72105d8u & m4);
     VU b0 = (t0 << sh) | ((t1 >> 1) >> (31u - sh));
     VU b1 = (t1 << sh) | ((t2 >> 1) >> (31u - sh));
     VU b2 = (t2 << sh) | ((t3 >> 1) >> (31u - sh));
@@ -49,7 +52,6 @@ WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
     VU mid = m * b1 + weir_mulhi(m, b2);
     VU high = m * b0 + weir_mulhi(m, b1) + (mid < m * b1 ? KU(1) : KU(0));
     VU q = (high + 0x20000000u) >> 30;
-    *quadrant = q;
     VI part = U_TO_I(high - (q << 30));
     // Three exact pieces of the fraction: 24, 24 and 16 bits.
     VF f0 = TO_F(part >> 8) * 0x1p-22f;
@@ -58,26 +60,22 @@ WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
     VF s = f0 + f1, d = s - f0;
     VF l = ((f0 - (s - d)) + (f1 - d)) + f2;
     VF f = s + l;
-    *fl = (s - f) + l;
-    return f;
-}
-
-// Below 1/2 the angle is x * (2 / pi) in two floats.
-WEIR_FN VF VN(angle_small)(VF a, VF *fl)
-{
-    VF f = a * 0x1.45f306p-1f;
-    *fl = WEIR_FMA(a, KF(0x1.45f306p-1f), -f) + a * 0x1.b9391p-26f;
-    return f;
+    // Below 1/2 the angle is x (2 / pi) in two floats.
+    VI small = x < 0.5f;
+    VF g = x * 0x1.45f306p-1f;
+    VF gl = WEIR_FMA(x, KF(0x1.45f306p-1f), -g) + x * 0x1.b9391p-26f;
+    *quadrant = small ? KU(0) : q;
+    *fl = small ? gl : (s - f) + l;
+    return small ? g : f;
 }
 
 WEIR_FN VF VN(sin_f)(VF x)
 {
-    VF a = VN(abs_f)(x), fl, sl;
-    VI tiny = a < 0x1p-12f, small = a < 0.5f, ok = VN(is_finite_f)(x);
+    VF a = VN(abs_f)(x), fl;
+    VI tiny = a < 0x1p-12f, ok = VN(is_finite_f)(x);
     VU q;
-    VF f = VN(angle_reduce)(ok ? a : KF(1.0f), &fl, &q);
-    VF s = VN(angle_small)(small ? a : KF(0.0f), &sl);
-    VF y = VN(sin_quadrant)(small ? s : f, small ? sl : fl, small ? KU(0) : q);
+    VF f = VN(angle_reduce)((ok & (tiny == 0)) ? a : KF(1.0f), &fl, &q);
+    VF y = VN(sin_quadrant)(f, fl, q);
     y = AS_F(AS_U(y) ^ (AS_U(x) & 0x80000000u));
     y = tiny ? x : y;
     return ok ? y : VN(nan_f)();
@@ -85,12 +83,12 @@ WEIR_FN VF VN(sin_f)(VF x)
 
 WEIR_FN VF VN(cos_f)(VF x)
 {
-    VF a = VN(abs_f)(x), fl, sl;
-    VI small = a < 0.5f, ok = VN(is_finite_f)(x);
+    VF a = VN(abs_f)(x), fl;
+    VI tiny = a < 0x1p-12f, ok = VN(is_finite_f)(x);
     VU q;
-    VF f = VN(angle_reduce)(ok ? a : KF(1.0f), &fl, &q);
-    VF s = VN(angle_small)((small & (a > 0x1p-30f)) ? a : KF(0.0f), &sl);
-    VF y = VN(sin_quadrant)(small ? s : f, small ? sl : fl, (small ? KU(0) : q) + 1u);
+    VF f = VN(angle_reduce)((ok & (tiny == 0)) ? a : KF(1.0f), &fl, &q);
+    VF y = VN(sin_quadrant)(f, fl, q + 1u);
+    y = tiny ? KF(1.0f) : y;
     return ok ? y : VN(nan_f)();
 }
 

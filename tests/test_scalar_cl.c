@@ -45,7 +45,8 @@ static const struct {
     SCALAR_CASES_FLOAT(CASE_ROW)
     SCALAR_CASES_INT(CASE_ROW)
 };
-enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+#define ONE(id, kind, expression) +1
+enum { FLOAT_CASES = 0 SCALAR_CASES_FLOAT(ONE), CASES = sizeof(cases) / sizeof(cases[0]) };
 
 // What the expressions need: one lane, and with WIDE sixteen.
 static const char glue[] =
@@ -218,7 +219,7 @@ static long compare_case(cl_program program, int i, int wide, int chunk)
     return wrong;
 }
 
-static void compare_all(int wide, int chunks, const char *more)
+static void compare(int cases_used, int wide, int chunks, const char *more)
 {
     if (!cl.context) {
         printf("# skipped: no OpenCL device\n");
@@ -226,8 +227,8 @@ static void compare_all(int wide, int chunks, const char *more)
     }
     long wrong = 0;
     enum { GROUP = 20 };
-    for (int first = 0; first < CASES; first += GROUP) {
-        int last = first + GROUP < CASES ? first + GROUP : CASES;
+    for (int first = 0; first < cases_used; first += GROUP) {
+        int last = first + GROUP < cases_used ? first + GROUP : cases_used;
         cl_program program = build(first, last, wide, more);
         for (int chunk = 0; chunk < chunks; chunk++) {
             fill(in[0], in[1], in[2], chunk);
@@ -244,20 +245,24 @@ static void compare_all(int wide, int chunks, const char *more)
 
 START_TEST(one_lane)
 {
-    compare_all(0, CHUNKS, cl.soft);
+    compare(CASES, 0, CHUNKS, cl.soft);
 }
 END_TEST
 
 START_TEST(sixteen_lanes)
 {
-    compare_all(1, CHUNKS, cl.soft);
+    if (strstr(cl.name, "llvmpipe")) {
+        printf("# skipped: %s takes minutes to compile sixteen lanes\n", cl.name);
+        return;
+    }
+    compare(CASES, 1, CHUNKS, cl.soft);
 }
 END_TEST
 
 // The routines for lesser devices give the same bits everywhere else too.
 START_TEST(soft_one_lane)
 {
-    compare_all(0, 2, "-DWEIR_SOFT_FMA -DWEIR_SOFT_DIV");
+    compare(FLOAT_CASES, 0, 2, "-DWEIR_SOFT_FMA -DWEIR_SOFT_DIV");
 }
 END_TEST
 
@@ -270,7 +275,7 @@ START_TEST(rows_of_sixteen)
         "{ size_t i = get_global_id(0) * 32; uint e = a[i] & ~15u;\n"
         "  vstore16(weir_random_word16(e, b[i], c[i], 7u, 8u, 9u), 0, out + i);\n"
         "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); }\n";
-    if (!cl.context)
+    if (!cl.context || strstr(cl.name, "llvmpipe"))
         return;
     cl_int err;
     const char *texts[] = { weir_kernel_text("scalar.h"), text };
@@ -292,8 +297,9 @@ START_TEST(rows_of_sixteen)
     for (uint32_t i = 0; i < CHUNK; i += 32)
         for (uint32_t lane = 0; lane < 16; lane++) {
             uint32_t e = (in[0][i] & ~15u) + lane, b = in[1][i], c = in[2][i];
-            ck_assert_uint_eq(got[i + lane], weir_random_word(e, b, c, 7, 8, 9));
-            ck_assert_uint_eq(got[i + 16 + lane], weir_as_u(weir_random_normal_f(e, b, c, 7, 8, 9)));
+            if (got[i + lane] != weir_random_word(e, b, c, 7, 8, 9) ||
+                got[i + 16 + lane] != weir_as_u(weir_random_normal_f(e, b, c, 7, 8, 9)))
+                ck_abort_msg("element %u of row %u, step %u", e, b, c);
         }
     clReleaseKernel(kernel);
     clReleaseProgram(program);

@@ -6,15 +6,15 @@
 #include "scalar_ref.h"
 #include "scalar_rows.h"
 
-#define REF(name, bound, below)        \
-    static double ref_##name(double x) \
-    {                                  \
-        return weir_##name##_f(x);     \
+#define REF(name, bound, below)                                                                    \
+    static double ref_##name(double x)                                                             \
+    {                                                                                              \
+        return weir_##name##_f(x);                                                                 \
     }
 SCALAR_UNARY(REF)
 
 #define REF_ROW(name, bound, below) ref_##name,
-static double (*const refs[])(double) = { SCALAR_UNARY(REF_ROW) };
+static double (*const refs[])(double) = {SCALAR_UNARY(REF_ROW)};
 
 double scalar_exact(int row, double x)
 {
@@ -41,8 +41,8 @@ double scalar_igamma(double a, double x)
     return weir_igamma_f(a, x);
 }
 
-double scalar_random_normal(uint32_t elem, uint32_t row, uint32_t step, uint32_t stream, uint32_t k0,
-                            uint32_t k1)
+double scalar_random_normal(uint32_t elem, uint32_t row, uint32_t step, uint32_t stream,
+                            uint32_t k0, uint32_t k1)
 {
     return weir_random_normal_f(elem, row, step, stream, k0, k1);
 }

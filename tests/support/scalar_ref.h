@@ -9,7 +9,7 @@ double scalar_pow(double x, double y);
 double scalar_atan2(double y, double x);
 double scalar_mod(double a, double b);
 double scalar_igamma(double a, double x);
-double scalar_random_normal(uint32_t elem, uint32_t row, uint32_t step, uint32_t stream, uint32_t k0,
-                            uint32_t k1);
+double scalar_random_normal(uint32_t elem, uint32_t row, uint32_t step, uint32_t stream,
+                            uint32_t k0, uint32_t k1);
 
 #endif

@@ -7,18 +7,18 @@
 
 #include "scalar_rows.h"
 
-#define GOT(name, bound, below) \
-    static float got_##name(float x) \
-    { \
-        return weir_##name##_f(x); \
+#define GOT(name, bound, below)                                                                    \
+    static float got_##name(float x)                                                               \
+    {                                                                                              \
+        return weir_##name##_f(x);                                                                 \
     }
 SCALAR_UNARY(GOT)
 
 #define GOT_ROW(name, bound, below) got_##name,
-static float (*const gots[])(float) = { SCALAR_UNARY(GOT_ROW) };
+static float (*const gots[])(float) = {SCALAR_UNARY(GOT_ROW)};
 
-#define INFO_ROW(name, bound, below) { #name, { bound, below } },
-const struct scalar_row scalar_rows[] = { SCALAR_UNARY(INFO_ROW) };
+#define INFO_ROW(name, bound, below) {#name, {bound, below}},
+const struct scalar_row scalar_rows[] = {SCALAR_UNARY(INFO_ROW)};
 const int scalar_row_count = sizeof(scalar_rows) / sizeof(scalar_rows[0]);
 
 float scalar_got(int row, float x)
@@ -53,24 +53,33 @@ static double row_error(int row, float x)
     return scalar_error(scalar_got(row, x), exact, unit);
 }
 
+static void look(int row, uint32_t bits, struct scalar_worst *worst)
+{
+    float x;
+    memcpy(&x, &bits, sizeof(x));
+    double error = row_error(row, x);
+    if (error > worst->error)
+        *worst = (struct scalar_worst){error, bits};
+}
+
 // The worst of `runs` inputs from bit pattern `first` on.
 static struct scalar_worst sweep_half(int row, int step, uint32_t first, int64_t runs)
 {
-    struct scalar_worst worst = { -1, 0 };
+    struct scalar_worst worst = {-1, 0};
 #pragma omp parallel
     {
-        struct scalar_worst mine = { -1, 0 };
+        struct scalar_worst mine = {-1, 0};
 #pragma omp for schedule(dynamic, 65536)
         for (int64_t i = 0; i < runs; i++) {
             // Within a run the low bits come from a hash of its number.
             uint32_t low = (uint32_t)i * 2654435761u;
             uint32_t bits = first + (uint32_t)(i << step) + (step ? low >> (32 - step) : 0);
-            float x;
-            memcpy(&x, &bits, sizeof(x));
-            double error = row_error(row, x);
-            if (error > mine.error)
-                mine = (struct scalar_worst){ error, bits };
+            look(row, bits, &mine);
         }
+        // The numbers with short fractions, where pieces meet, and their neighbours.
+#pragma omp for schedule(dynamic, 4096)
+        for (int64_t i = 0; i < 3 << 15; i++)
+            look(row, first + (uint32_t)(i / 3 << 16) + (uint32_t)(i % 3) - (i > 0), &mine);
 #pragma omp critical
         if (mine.error > worst.error)
             worst = mine;
