@@ -70,14 +70,22 @@ END_TEST
 START_TEST(mistakes_are_named)
 {
     static const char *const fragments[] = {
-        "fma(f32 (2, 3), i32 (2, 3), f32 (2, 3)): dtypes differ", "reshape: (2, 3) does not fit (4)",
-        "permute(f32 (2, 3)): not a permutation", "slice: [1, 9) by 1 of axis 0 with 2",
-        "broadcast: (2, 3) does not broadcast to (2, 4)", "sum: no axis 2 in rank 2",
-        "any(f32 (2, 3)): only bool", "pad(f32 (2, 3)): negative padding",
-        "concat(f32 (2, 3), f32 (2, 4)): extents differ", "select(f32 (2, 3), ",
-        "input: bad shape (-1)", "iota(): no such axis",
-        "argmax(f32 (2, 0)): the axis has no elements", "random_bits(u32 (3), u32 (), u32 ()): seed must",
-        "mul: arguments belong to different graphs", "constant: data is NULL" };
+        "fma(f32 (2, 3), i32 (2, 3), f32 (2, 3)): dtypes differ",
+        "reshape: (2, 3) does not fit (4)",
+        "permute(f32 (2, 3)): not a permutation",
+        "slice: [1, 9) by 1 of axis 0 with 2",
+        "broadcast: (2, 3) does not broadcast to (2, 4)",
+        "sum: no axis 2 in rank 2",
+        "any(f32 (2, 3)): only bool",
+        "pad(f32 (2, 3)): negative padding",
+        "concat(f32 (2, 3), f32 (2, 4)): extents differ",
+        "select(f32 (2, 3), ",
+        "input: bad shape (-1)",
+        "iota(): no such axis",
+        "argmax(f32 (2, 0)): the axis has no elements",
+        "random_bits(u32 (3), u32 (), u32 ()): seed must",
+        "mul: arguments belong to different graphs",
+        "constant: data is NULL"};
     const size_t i = (size_t)_i;
     weir_value *x = input(weir_shape(2, 3)), *n = weir_cast(x, WEIR_I32), *z = weir_u32(g, 0);
     weir_graph *other;
@@ -85,20 +93,21 @@ START_TEST(mistakes_are_named)
     weir_value *bad[] = {
         i == 0 ? weir_fma(x, n, x) : NULL,
         i == 1 ? weir_reshape(x, weir_shape(4)) : NULL,
-        i == 2 ? weir_permute(x, (int[]) { 1, 1 }) : NULL,
+        i == 2 ? weir_permute(x, (int[]){1, 1}) : NULL,
         i == 3 ? weir_slice(x, 0, 1, 9, 1) : NULL,
         i == 4 ? weir_broadcast(x, weir_shape(2, 4)) : NULL,
         i == 5 ? weir_sum(x, weir_axes(2), true) : NULL,
         i == 6 ? weir_any(x, weir_all_axes, true) : NULL,
-        i == 7 ? weir_pad(x, (int64_t[]) { -1, 0 }, NULL, NULL, 0) : NULL,
-        i == 8 ? weir_concat((weir_value *[]) { x, input(weir_shape(2, 4)) }, 2, 0) : NULL,
+        i == 7 ? weir_pad(x, (int64_t[]){-1, 0}, NULL, NULL, 0) : NULL,
+        i == 8 ? weir_concat((weir_value *[]){x, input(weir_shape(2, 4))}, 2, 0) : NULL,
         i == 9 ? weir_select(x, x, x) : NULL,
         i == 10 ? input(weir_shape(-1)) : NULL,
         i == 11 ? weir_iota(g, WEIR_F32, weir_shape(3), 1) : NULL,
         i == 12 ? weir_argmax(input(weir_shape(2, 0)), 1, true) : NULL,
-        i == 13 ? weir_random_bits(weir_broadcast(z, weir_shape(3)), z, z, weir_shape(4), "s") : NULL,
+        i == 13 ? weir_random_bits(weir_broadcast(z, weir_shape(3)), z, z, weir_shape(4), "s")
+                : NULL,
         i == 14 ? weir_mul(x, weir_f32(other, 1)) : NULL,
-        i == 15 ? weir_constant(g, WEIR_F32, weir_shape(2), NULL) : NULL };
+        i == 15 ? weir_constant(g, WEIR_F32, weir_shape(2), NULL) : NULL};
     ck_assert_int_eq(WEIR_COUNT(bad), WEIR_COUNT(fragments));
     failed_with(bad[i], fragments[i]);
     weir_graph_destroy(&other);
@@ -185,8 +194,8 @@ START_TEST(views_cost_nothing)
     layout_is(weir_reshape(t, weir_shape(2, 2, 3, 2, 1, 5)), x, 0,
               (int64_t[]) { 10, 5, 40, 20, 5, 1 });
     layout_is(weir_reshape(weir_slice(x, 0, 1, 5, 1), weir_shape(80)), x, 20, (int64_t[]) { 1 });
-    layout_is(weir_reshape(weir_flip(weir_reshape(x, weir_shape(-1)), 0), weir_shape(6, 4, 5)), x, 119,
-              (int64_t[]) { -20, -5, -1 });
+    layout_is(weir_reshape(weir_flip(weir_reshape(x, weir_shape(-1)), 0), weir_shape(6, 4, 5)), x,
+              119, (int64_t[]){-20, -5, -1});
     weir_value *rows = weir_broadcast(weir_slice(x, 2, 0, 1, 1), weir_shape(6, 4, 8));
     layout_is(weir_reshape(rows, weir_shape(24, 2, 4)), x, 0, (int64_t[]) { 5, 0, 0 });
 }

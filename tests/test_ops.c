@@ -227,8 +227,9 @@ static double *central(struct derivative *d, double h)
 }
 
 // |J dx - difference| is at most: the difference's own error, as halving the step shows it; its
-// rounding; and constants of the rules being f32 (2^-24 relative to the terms, a few of them). Where
-// halving the step changes everything there is a kink or a jump: one element in twenty may be such.
+// rounding; and constants of the rules being f32 (2^-24 relative to the terms, a few of them).
+// Where halving the step changes everything there is a kink or a jump: one element in twenty may be
+// such.
 static void check_differences(struct derivative *d, int k, const double *jvp)
 {
     const double h = 1e-4;
@@ -248,8 +249,8 @@ static void check_differences(struct derivative *d, int k, const double *jvp)
                       "%s, case %d (%s), element %lld: jvp %.12g, differences %.12g +- %.3g",
                       t->op->name, k, t->c.label, (long long)i, jvp[i], near[i], limit);
     }
-    ck_assert_msg(20 * kinks <= n, "%s, case %d (%s): %lld of %lld elements at kinks", t->op->name, k,
-                  t->c.label, (long long)kinks, (long long)n);
+    ck_assert_msg(20 * kinks <= n, "%s, case %d (%s): %lld of %lld elements at kinks", t->op->name,
+                  k, t->c.label, (long long)kinks, (long long)n);
     free(wide);
     free(near);
     free(y);

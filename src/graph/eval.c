@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The direct evaluator. Values get memory in order of creation; views are read through their strides,
-// composites through their bodies.
+// The direct evaluator. Values get memory in order of creation; views are read through their
+// strides, composites through their bodies.
 #include "graph/eval.h"
 
 #include <scalar.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Graphs: a growing list of value nodes in one arena, made by one constructor, and the sticky error.
+// Graphs: a growing list of value nodes in one arena, made by one constructor, and the sticky
+// error.
 #include "graph/graph.h"
 
 #include <stdarg.h>
@@ -190,8 +191,8 @@ static const char *check_shape(const weir_value *v)
     return NULL;
 }
 
-static weir_value *make(weir_graph *g, const struct weir_op *op, weir_value *const *args, int n_args,
-                        const union weir_attrs *attrs, weir_value *body)
+static weir_value *make(weir_graph *g, const struct weir_op *op, weir_value *const *args,
+                        int n_args, const union weir_attrs *attrs, weir_value *body)
 {
     bool poisoned = false, mixed = false;
     g = common_graph(g, args, n_args, &poisoned, &mixed);
@@ -231,8 +232,8 @@ static weir_value *make(weir_graph *g, const struct weir_op *op, weir_value *con
     return append(g, v) ? v : fail(g, WEIR_NOMEM, "no memory for a value");
 }
 
-weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *const *args, int n_args,
-                         const union weir_attrs *attrs)
+weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *const *args,
+                         int n_args, const union weir_attrs *attrs)
 {
     return make(g, op, args, n_args, attrs, NULL);
 }

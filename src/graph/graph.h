@@ -29,13 +29,21 @@ union weir_attrs {
     struct { int axis; bool along, descending; } axis;      // gather, scatter, sort, cumsum, concat, iota, arg
     struct { int perm[WEIR_MAX_RANK]; } permute;
     struct weir_shape shape;                                // reshape, broadcast: of the result
-    struct { int64_t start[WEIR_MAX_RANK], step[WEIR_MAX_RANK], n[WEIR_MAX_RANK]; } slice; // n: result extents; step < 0 flips
+    struct { // n: extents of the result; step < 0 flips
+        int64_t start[WEIR_MAX_RANK], step[WEIR_MAX_RANK], n[WEIR_MAX_RANK];
+    } slice;
     struct { int64_t lo[WEIR_MAX_RANK], hi[WEIR_MAX_RANK], interior[WEIR_MAX_RANK]; double value; } pad;
     struct { bool ta, tb; } matmul;
     struct weir_conv_attrs conv;
     struct { bool lower, transpose, unit; } solve;
     struct { bool inverse; } fft;
-    struct { struct weir_shape shape; enum weir_dtype dtype; int axis; uint32_t stream; bool per_row; } gen; // iota, random
+    struct { // iota, random
+        struct weir_shape shape;
+        enum weir_dtype dtype;
+        int axis;
+        uint32_t stream;
+        bool per_row;
+    } gen;
     struct { int index; } part;
     struct { enum weir_dtype dtype; } cast;
     struct { const void *data; size_t size; double exact; bool has_exact; } constant; // data in the graph's arena; exact: before rounding, for the oracle

@@ -6,7 +6,9 @@
 enum weir_isa weir_isa_best(void)
 {
 #ifdef WEIR_HAVE_X86_ISA
-    return weir_x86_level() >= 4 ? WEIR_ISA_V4 : weir_x86_level() >= 3 ? WEIR_ISA_V3 : WEIR_ISA_BASE;
+    return weir_x86_level() >= 4   ? WEIR_ISA_V4
+           : weir_x86_level() >= 3 ? WEIR_ISA_V3
+                                   : WEIR_ISA_BASE;
 #else
     return WEIR_ISA_BASE;
 #endif

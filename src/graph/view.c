@@ -38,8 +38,8 @@ static int merge(const struct weir_shape *shape, const int64_t *stride, int64_t 
     return n;
 }
 
-// The strides of `to` over the elements that `from` with `stride` walks in order; false if there are
-// none. Every merged axis of `from` must be a product of consecutive axes of `to`.
+// The strides of `to` over the elements that `from` with `stride` walks in order; false if there
+// are none. Every merged axis of `from` must be a product of consecutive axes of `to`.
 static bool reshape_strides(const struct weir_shape *from, const int64_t *stride,
                             const struct weir_shape *to, int64_t *out)
 {

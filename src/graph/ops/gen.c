@@ -110,7 +110,8 @@ static const char *infer_random(weir_value *v)
     const struct weir_shape *s = &seed->shape;
     if (s->rank == 1 && s->dim[0] == 2)
         return NULL;
-    if (s->rank == 2 && s->dim[1] == 2 && v->type.shape.rank > 0 && s->dim[0] == v->type.shape.dim[0])
+    if (s->rank == 2 && s->dim[1] == 2 && v->type.shape.rank > 0 &&
+        s->dim[0] == v->type.shape.dim[0])
         return NULL;
     return "seed must be (2) or (rows, 2)";
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaves (input, constant, state), assignment to a state, and the k-th part of a result with several.
+// Leaves (input, constant, state), assignment to a state, and the k-th part of a result with
+// several.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,13 +49,15 @@ static weir_value *make_leaf(weir_graph *g, const struct weir_op *op, enum weir_
     weir_value *v = weir_op_make(g, op, NULL, 0, attrs);
     if (!weir_is_poison(v)) {
         v->type.dtype = dtype;
-        v->type.shape.rank = shape->rank; // entries beyond the rank stay 0: types compare with memcmp
+        v->type.shape.rank =
+            shape->rank; // entries beyond the rank stay 0: types compare with memcmp
         memcpy(v->type.shape.dim, shape->dim, (size_t)shape->rank * sizeof(shape->dim[0]));
     }
     return v;
 }
 
-weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape, const char *name)
+weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape,
+                       const char *name)
 {
     if (!g)
         return NULL;

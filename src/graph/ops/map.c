@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows and public functions of the elementwise operations, made from map.def. Two-argument functions
-// broadcast as NumPy does; add and sub may make an fma (docs/numerics.md, contraction).
+// Rows and public functions of the elementwise operations, made from map.def. Two-argument
+// functions broadcast as NumPy does; add and sub may make an fma (docs/numerics.md, contraction).
 #include <stdio.h>
 #include <string.h>
 
@@ -76,8 +76,8 @@ static weir_value *make_map(const struct weir_op *op, weir_value *const *x, int 
     return weir_op_make(NULL, op, arg, n, NULL);
 }
 
-// Whether adding `x` to something of `shape` contracts: x is a product of floats, not seen through a
-// view, so it must have the sum's shape already.
+// Whether adding `x` to something of `shape` contracts: x is a product of floats, not seen through
+// a view, so it must have the sum's shape already.
 static bool is_product(const weir_value *x, const struct weir_shape *shape)
 {
     return x->op == &weir_op_mul && x->type.dtype == WEIR_F32 &&
@@ -292,8 +292,8 @@ static weir_value *build_cast(weir_graph *g, weir_value *const *in, const struct
     return weir_cast(laid_out(x, 0, c), (enum weir_dtype)c->p[2]);
 }
 
-// From every dtype to every other, over ordinary and extreme values. Inputs have computing dtypes; a
-// storage dtype is reached by a first cast.
+// From every dtype to every other, over ordinary and extreme values. Inputs have computing dtypes;
+// a storage dtype is reached by a first cast.
 static bool cases_cast(int idx, struct weir_op_case *c)
 {
     int from = idx % WEIR_N_DTYPES, to = idx / WEIR_N_DTYPES % WEIR_N_DTYPES;
@@ -307,11 +307,13 @@ static bool cases_cast(int idx, struct weir_op_case *c)
     c->p[2] = to;
     bool real = from == WEIR_F32 || from == WEIR_F16 || from == WEIR_BF16;
     enum weir_dtype dtype = real ? WEIR_F32 : from == WEIR_I8 ? WEIR_I32 : (enum weir_dtype)from;
-    snprintf(c->label, sizeof(c->label), "%s to %s, layout %d", weir_dtype_name((enum weir_dtype)from),
-             weir_dtype_name((enum weir_dtype)to), layout);
+    snprintf(c->label, sizeof(c->label), "%s to %s, layout %d",
+             weir_dtype_name((enum weir_dtype)from), weir_dtype_name((enum weir_dtype)to), layout);
     c->no_grad = true; // storage casts are steps; the rule is checked where both ends are f32
     weir_case_input(c, dtype, layout ? WEIR_FILL_NORMAL : WEIR_FILL_EXTREME,
-                    layout == 0 ? weir_dims(2311) : layout == 1 ? weir_dims(9, 36) : weir_dims(257));
+                    layout == 0   ? weir_dims(2311)
+                    : layout == 1 ? weir_dims(9, 36)
+                                  : weir_dims(257));
     return true;
 }
 

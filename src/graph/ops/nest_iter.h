@@ -79,8 +79,8 @@ static inline int64_t nest_seek(const struct nest_walk *w, int64_t first, int64_
     return at + first * w->stride[0];
 }
 
-static inline void nest_copy_run(unsigned char *dst, int64_t ds, const unsigned char *src, int64_t ss,
-                                 int64_t n, size_t size)
+static inline void nest_copy_run(unsigned char *dst, int64_t ds, const unsigned char *src,
+                                 int64_t ss, int64_t n, size_t size)
 {
     if (ds == 1 && ss == 1) {
         memcpy(dst, src, (size_t)n * size);

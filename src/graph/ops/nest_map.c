@@ -5,7 +5,8 @@
 
 #include <scalar.h>
 
-typedef void block_fn(const struct weir_nest_call *c, void *const *in, void *out, int64_t n);
+#define BLOCK_ARGS const struct weir_nest_call *call, void *const *in, void *out, int64_t n
+typedef void block_fn(BLOCK_ARGS);
 
 static void run(const struct weir_nest_call *c, void *const *ptr, block_fn *block)
 {
@@ -32,7 +33,7 @@ typedef uint32_t mem_u;
 typedef uint8_t mem_b;
 
 #define BLOCK1(name, t, out_t)                                                                   \
-    static void name##_##t(const struct weir_nest_call *call, void *const *in, void *out, int64_t n) \
+    static void name##_##t(BLOCK_ARGS)                                                     \
     {                                                                                            \
         const mem_##t *a = in[0];                                                                \
         mem_##out_t *o = out;                                                                    \
@@ -41,7 +42,7 @@ typedef uint8_t mem_b;
             o[i] = (mem_##out_t)weir_##name##_##t(a[i]);                                         \
     }
 #define BLOCK2(name, t, out_t)                                                                   \
-    static void name##_##t(const struct weir_nest_call *call, void *const *in, void *out, int64_t n) \
+    static void name##_##t(BLOCK_ARGS)                                                     \
     {                                                                                            \
         const mem_##t *a = in[0], *b = in[1];                                                    \
         mem_##out_t *o = out;                                                                    \
@@ -50,7 +51,7 @@ typedef uint8_t mem_b;
             o[i] = (mem_##out_t)weir_##name##_##t(a[i], b[i]);                                   \
     }
 #define BLOCK3(name, t, out_t)                                                                   \
-    static void name##_##t(const struct weir_nest_call *call, void *const *in, void *out, int64_t n) \
+    static void name##_##t(BLOCK_ARGS)                                                     \
     {                                                                                            \
         const mem_##t *a = in[0], *b = in[1], *c = in[2];                                        \
         mem_##out_t *o = out;                                                                    \
@@ -90,7 +91,7 @@ typedef uint8_t mem_b;
 #include "graph/ops/map.def"
 
 #define SELECT(t)                                                                                \
-    static void select_##t(const struct weir_nest_call *call, void *const *in, void *out, int64_t n) \
+    static void select_##t(BLOCK_ARGS)                                                     \
     {                                                                                            \
         const uint8_t *c = in[0];                                                                \
         const mem_##t *a = in[1], *b = in[2];                                                    \
@@ -158,7 +159,7 @@ static void narrow(enum weir_dtype t, const void *src, void *dst, int64_t n)
 }
 
 #define CONVERT(from, to)                                                                        \
-    static void from##2##to(const struct weir_nest_call *call, void *const *in, void *out, int64_t n) \
+    static void from##2##to(BLOCK_ARGS)                                                     \
     {                                                                                            \
         const mem_##from *s = in[0];                                                             \
         mem_##to *d = out;                                                                       \

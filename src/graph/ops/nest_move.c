@@ -59,7 +59,8 @@ WEIR_NEST(pad)
     const struct weir_nest_call *c = desc;
     const struct weir_nd *in = &c->in[0], *out = &c->out[0];
     int last = out->rank - 1;
-    int64_t n = out->dim[last], m = in->dim[last], total = nest_count(out), rows = n ? total / n : 0;
+    int64_t n = out->dim[last], m = in->dim[last], total = nest_count(out),
+            rows = n ? total / n : 0;
     int64_t step = c->attrs.pad.interior[last] + 1, lo = c->attrs.pad.lo[last];
     size_t size = nest_elem_size(out->dtype);
     unsigned char value[8] = { 0 };
@@ -92,7 +93,8 @@ WEIR_NEST(concat)
         unsigned char *dst = (unsigned char *)ptr[c->n_in] + (size_t)(at * inner) * size;
 #pragma omp parallel for schedule(static) num_threads(nest_threads(c, rows * (int64_t)run))
         for (int64_t row = 0; row < rows; row++)
-            memcpy(dst + (size_t)row * pitch, (const unsigned char *)ptr[k] + (size_t)row * run, run);
+            memcpy(dst + (size_t)row * pitch, (const unsigned char *)ptr[k] + (size_t)row * run,
+                   run);
         at += c->in[k].dim[axis];
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reduction template of nest_reduce.c, for one NAME, element TYPE and function COMBINE. IDENTITY
-// is what a missing lane holds (-0 for sums: x + -0 is x for every x), EMPTY the result of no terms.
+// The reduction template of nest_reduce.c, for one NAME, element TYPE and function COMBINE.
+// IDENTITY is what a missing lane holds (-0 for sums: x + -0 is x for every x), EMPTY the result of
+// no terms.
 
 static TYPE NAME(chunk)(const TYPE *x, int64_t n)
 {

@@ -20,8 +20,8 @@ static weir_value *drop_axes(weir_value *v, uint32_t axes)
     return weir_reshape(v, shape);
 }
 
-static weir_value *make_reduce(const struct weir_op *op, weir_value *x, const struct weir_axes *axes,
-                               bool keep)
+static weir_value *make_reduce(const struct weir_op *op, weir_value *x,
+                               const struct weir_axes *axes, bool keep)
 {
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
@@ -180,8 +180,8 @@ static struct weir_axes case_axes(const struct weir_op_case *c)
     return axes;
 }
 
-static bool reduce_case(int idx, struct weir_op_case *c, const enum weir_dtype *dtypes, int n_dtypes,
-                        bool smooth)
+static bool reduce_case(int idx, struct weir_op_case *c, const enum weir_dtype *dtypes,
+                        int n_dtypes, bool smooth)
 {
     int n = (int)WEIR_COUNT(shapes), d = idx / (2 * n), k = idx % n;
     bool edges = idx / n % 2;

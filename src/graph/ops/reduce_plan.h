@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical order of a reduction over several axes (docs/numerics.md): axes of size 1 dropped; first
-// the reduced axes that have a kept axis inside, one at a time from the innermost outwards; then the
-// trailing block as one row.
+// The canonical order of a reduction over several axes (docs/numerics.md): axes of size 1 dropped;
+// first the reduced axes that have a kept axis inside, one at a time from the innermost outwards;
+// then the trailing block as one row.
 #ifndef WEIR_GRAPH_OPS_REDUCE_PLAN_H
 #define WEIR_GRAPH_OPS_REDUCE_PLAN_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Views: reshape, permute, broadcast, slice (which also flips) and stop-gradient. They have no code of
-// their own; graph/view.c resolves them to strides. Their loop nest makes a layout contiguous.
+// Views: reshape, permute, broadcast, slice (which also flips) and stop-gradient. They have no code
+// of their own; graph/view.c resolves them to strides. Their loop nest makes a layout contiguous.
 #include <stdio.h>
 #include <string.h>
 
@@ -137,9 +137,9 @@ weir_value *weir_slice(weir_value *x, int axis, int64_t start, int64_t stop, int
     if (stop == INT64_MAX)
         stop = n;
     if (step < 1 || start < 0 || stop < start || stop > n)
-        return weir_graph_fail(x->graph, "slice: [%lld, %lld) by %lld of axis %d with %lld elements",
-                               (long long)start, (long long)stop, (long long)step, axis,
-                               (long long)n);
+        return weir_graph_fail(
+            x->graph, "slice: [%lld, %lld) by %lld of axis %d with %lld elements", (long long)start,
+            (long long)stop, (long long)step, axis, (long long)n);
     if (start == 0 && stop == n && step == 1)
         return x;
     return make_slice(x, k, start, (stop - start + step - 1) / step, step);
@@ -234,12 +234,14 @@ static bool cases_permute(int idx, struct weir_op_case *c)
     c->build = build_permute;
     c->p[0] = idx;
     c->no_grad = idx > 0;
-    snprintf(c->label, sizeof(c->label), "permutation %d %s", idx, weir_dtype_name(view_dtypes[idx]));
+    snprintf(c->label, sizeof(c->label), "permutation %d %s", idx,
+             weir_dtype_name(view_dtypes[idx]));
     weir_case_input(c, view_dtypes[idx], WEIR_FILL_NORMAL, weir_dims(3, 5, 2, 17));
     return true;
 }
 
-static weir_value *build_broadcast(weir_graph *g, weir_value *const *in, const struct weir_op_case *c)
+static weir_value *build_broadcast(weir_graph *g, weir_value *const *in,
+                                   const struct weir_op_case *c)
 {
     return weir_broadcast(in[0], c->p[0] == 2 ? weir_shape(0, 3, 1) : weir_shape(4, 3, 18));
 }
