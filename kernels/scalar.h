@@ -17,8 +17,8 @@
 //
 // The body is a template, included once for each width (WEIR_V); tools/embed expands #include "x"
 // in place. C-only headers stand in <> so that it leaves them alone. Rules for the body: only
-// + - * fma / sqrt rint, compares, ?:, integer and bit operations, and conversions of values that fit
-// (never of NaN); fma, / and sqrt through WEIR_FMA, WEIR_DIV, WEIR_SQRT; no branches on data.
+// + - * fma / sqrt rint, compares, ?:, integer and bit operations, and conversions of values that
+// fit (never of NaN); fma, / and sqrt through WEIR_FMA, WEIR_DIV, WEIR_SQRT; no branches on data.
 #ifndef WEIR_SCALAR_H
 #define WEIR_SCALAR_H
 
@@ -46,10 +46,10 @@ typedef ulong weir_u64;
 
 #else
 
+#include <base/compiler.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include <base/compiler.h>
 
 typedef int32_t weir_i;
 typedef uint32_t weir_u;
@@ -88,6 +88,8 @@ WEIR_FN int32_t weir_as_i(float f)
 
 #endif
 
+// Their order is the order of definitions.
+// clang-format off
 #define WEIR_V 1
 #include "scalar_width.h"
 #include "scalar_int.h"
@@ -127,5 +129,6 @@ typedef float weir_f;
 #define WEIR_V 0
 #include "scalar_width.h"
 #undef WEIR_V
+// clang-format on
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Template body (scalar.h): pow, and the functions around gamma and Bessel: lgamma, digamma, igamma,
-// i0e.
+// Template body (scalar.h): pow, and the functions around gamma and Bessel: lgamma, digamma,
+// igamma, i0e.
 
 // log x = hi + lo, relative error about 2^-36, for x > 0 and finite.
 WEIR_FN VF VN(log_parts)(VF x, VF *lo)

@@ -71,8 +71,8 @@ WEIR_FN VF VN(igamma_large)(VF a, VF x)
     VF phi = (m - l) + (hl - (ll + WEIR_DIV(hl, h)));
     // Near 0 the series, free of cancellation.
     VF d = far ? m : WEIR_DIV(x - a, a);
-    VF q = WEIR_FMA(WEIR_FMA(WEIR_FMA(KF(0x1.99999ap-3f), -d, KF(0.25f)), -d,
-                             KF(0x1.555556p-2f)), -d, KF(0.5f));
+    VF q = WEIR_FMA(WEIR_FMA(WEIR_FMA(KF(0x1.99999ap-3f), -d, KF(0.25f)), -d, KF(0x1.555556p-2f)),
+                    -d, KF(0.5f));
     phi = VN(abs_f)(d) < 0x1p-6f ? d * d * q : phi;
     phi = phi > 0.0f ? phi : KF(0.0f);
     VF eta = VN(copysign_f)(WEIR_SQRT(2.0f * phi), d);

@@ -49,8 +49,8 @@ WEIR_FN uint16 weir_random_word16(uint elem, uint row, uint step, uint stream, u
         k0 += 0x9e3779b9u;
         k1 += 0xbb67ae85u;
     }
-    return (uint16)(c0.x, c1.x, c2.x, c3.x, c0.y, c1.y, c2.y, c3.y,
-                    c0.z, c1.z, c2.z, c3.z, c0.w, c1.w, c2.w, c3.w);
+    return (uint16)(c0.x, c1.x, c2.x, c3.x, c0.y, c1.y, c2.y, c3.y, c0.z, c1.z, c2.z, c3.z, c0.w,
+                    c1.w, c2.w, c3.w);
 }
 
 #endif

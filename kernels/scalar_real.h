@@ -5,51 +5,180 @@
 
 typedef double weir_f;
 
-WEIR_FN double weir_nan_f(void) { return (double)NAN; }
-WEIR_FN double weir_inf_f(void) { return (double)INFINITY; }
-WEIR_FN double weir_canon_f(double x) { return x; }
-WEIR_FN double weir_abs_f(double x) { return fabs(x); }
-WEIR_FN double weir_neg_f(double x) { return -x; }
-WEIR_FN double weir_copysign_f(double x, double s) { return copysign(x, s); }
-WEIR_FN double weir_add_f(double a, double b) { return a + b; }
-WEIR_FN double weir_sub_f(double a, double b) { return a - b; }
-WEIR_FN double weir_mul_f(double a, double b) { return a * b; }
-WEIR_FN double weir_div_f(double a, double b) { return a / b; }
-WEIR_FN double weir_fma_f(double a, double b, double c) { return fma(a, b, c); }
-WEIR_FN double weir_sqrt_f(double x) { return sqrt(x); }
-WEIR_FN double weir_rsqrt_f(double x) { return 1.0 / sqrt(x); }
-WEIR_FN double weir_square_f(double x) { return x * x; }
-WEIR_FN double weir_reciprocal_f(double x) { return 1.0 / x; }
-WEIR_FN double weir_rint_f(double x) { return rint(x); }
-WEIR_FN double weir_floor_f(double x) { return floor(x); }
-WEIR_FN double weir_ceil_f(double x) { return ceil(x); }
-WEIR_FN double weir_sign_f(double x) { return x > 0 ? 1 : (x < 0 ? -1 : x); }
-WEIR_FN int weir_is_finite_f(double x) { return isfinite(x); }
-WEIR_FN int weir_eq_f(double a, double b) { return a == b; }
-WEIR_FN int weir_ne_f(double a, double b) { return a != b; }
-WEIR_FN int weir_lt_f(double a, double b) { return a < b; }
-WEIR_FN int weir_le_f(double a, double b) { return a <= b; }
-WEIR_FN int weir_gt_f(double a, double b) { return a > b; }
-WEIR_FN int weir_ge_f(double a, double b) { return a >= b; }
-WEIR_FN double weir_select_f(int c, double a, double b) { return c ? a : b; }
+WEIR_FN double weir_nan_f(void)
+{
+    return (double)NAN;
+}
+WEIR_FN double weir_inf_f(void)
+{
+    return (double)INFINITY;
+}
+WEIR_FN double weir_canon_f(double x)
+{
+    return x;
+}
+WEIR_FN double weir_abs_f(double x)
+{
+    return fabs(x);
+}
+WEIR_FN double weir_neg_f(double x)
+{
+    return -x;
+}
+WEIR_FN double weir_copysign_f(double x, double s)
+{
+    return copysign(x, s);
+}
+WEIR_FN double weir_add_f(double a, double b)
+{
+    return a + b;
+}
+WEIR_FN double weir_sub_f(double a, double b)
+{
+    return a - b;
+}
+WEIR_FN double weir_mul_f(double a, double b)
+{
+    return a * b;
+}
+WEIR_FN double weir_div_f(double a, double b)
+{
+    return a / b;
+}
+WEIR_FN double weir_fma_f(double a, double b, double c)
+{
+    return fma(a, b, c);
+}
+WEIR_FN double weir_sqrt_f(double x)
+{
+    return sqrt(x);
+}
+WEIR_FN double weir_rsqrt_f(double x)
+{
+    return 1.0 / sqrt(x);
+}
+WEIR_FN double weir_square_f(double x)
+{
+    return x * x;
+}
+WEIR_FN double weir_reciprocal_f(double x)
+{
+    return 1.0 / x;
+}
+WEIR_FN double weir_rint_f(double x)
+{
+    return rint(x);
+}
+WEIR_FN double weir_floor_f(double x)
+{
+    return floor(x);
+}
+WEIR_FN double weir_ceil_f(double x)
+{
+    return ceil(x);
+}
+WEIR_FN double weir_sign_f(double x)
+{
+    return x > 0 ? 1 : (x < 0 ? -1 : x);
+}
+WEIR_FN int weir_is_finite_f(double x)
+{
+    return isfinite(x);
+}
+WEIR_FN int weir_eq_f(double a, double b)
+{
+    return a == b;
+}
+WEIR_FN int weir_ne_f(double a, double b)
+{
+    return a != b;
+}
+WEIR_FN int weir_lt_f(double a, double b)
+{
+    return a < b;
+}
+WEIR_FN int weir_le_f(double a, double b)
+{
+    return a <= b;
+}
+WEIR_FN int weir_gt_f(double a, double b)
+{
+    return a > b;
+}
+WEIR_FN int weir_ge_f(double a, double b)
+{
+    return a >= b;
+}
+WEIR_FN double weir_select_f(int c, double a, double b)
+{
+    return c ? a : b;
+}
 
-WEIR_FN double weir_exp_f(double x) { return exp(x); }
-WEIR_FN double weir_expm1_f(double x) { return expm1(x); }
-WEIR_FN double weir_log_f(double x) { return log(x); }
-WEIR_FN double weir_log1p_f(double x) { return log1p(x); }
-WEIR_FN double weir_sin_f(double x) { return sin(x); }
-WEIR_FN double weir_cos_f(double x) { return cos(x); }
-WEIR_FN double weir_tanh_f(double x) { return tanh(x); }
-WEIR_FN double weir_erf_f(double x) { return erf(x); }
-WEIR_FN double weir_pow_f(double x, double y) { return pow(x, y); }
-WEIR_FN double weir_atan2_f(double y, double x) { return atan2(y, x); }
+WEIR_FN double weir_exp_f(double x)
+{
+    return exp(x);
+}
+WEIR_FN double weir_expm1_f(double x)
+{
+    return expm1(x);
+}
+WEIR_FN double weir_log_f(double x)
+{
+    return log(x);
+}
+WEIR_FN double weir_log1p_f(double x)
+{
+    return log1p(x);
+}
+WEIR_FN double weir_sin_f(double x)
+{
+    return sin(x);
+}
+WEIR_FN double weir_cos_f(double x)
+{
+    return cos(x);
+}
+WEIR_FN double weir_tanh_f(double x)
+{
+    return tanh(x);
+}
+WEIR_FN double weir_erf_f(double x)
+{
+    return erf(x);
+}
+WEIR_FN double weir_pow_f(double x, double y)
+{
+    return pow(x, y);
+}
+WEIR_FN double weir_atan2_f(double y, double x)
+{
+    return atan2(y, x);
+}
 
-WEIR_FN double weir_i2f(weir_i x) { return x; }
-WEIR_FN double weir_u2f(weir_u x) { return x; }
-WEIR_FN double weir_b2f(int b) { return b != 0; }
-WEIR_FN int weir_f2b(double x) { return x != 0; }
-WEIR_FN double weir_round_bf16(double x) { return x; }
-WEIR_FN double weir_round_f16(double x) { return x; }
+WEIR_FN double weir_i2f(weir_i x)
+{
+    return x;
+}
+WEIR_FN double weir_u2f(weir_u x)
+{
+    return x;
+}
+WEIR_FN double weir_b2f(int b)
+{
+    return b != 0;
+}
+WEIR_FN int weir_f2b(double x)
+{
+    return x != 0;
+}
+WEIR_FN double weir_round_bf16(double x)
+{
+    return x;
+}
+WEIR_FN double weir_round_f16(double x)
+{
+    return x;
+}
 
 WEIR_FN double weir_sigmoid_f(double x)
 {
@@ -136,8 +265,9 @@ static inline double weir_digamma_f(double x)
     if (isinf(x))
         return x;
     double z = 1 / (x * x);
-    double s = 1. / 12 - z * (1. / 120 - z * (1. / 252 - z * (1. / 240 - z * (1. / 132
-             - z * (691. / 32760 - z / 12)))));
+    double s = 1. / 12 -
+               z * (1. / 120 -
+                    z * (1. / 252 - z * (1. / 240 - z * (1. / 132 - z * (691. / 32760 - z / 12)))));
     return y + log(x) - 0.5 / x - z * s;
 }
 
@@ -181,7 +311,10 @@ static inline double weir_igamma_f(double a, double x)
     return 1 - f * a / c;
 }
 
-WEIR_FN double weir_word_uniform(weir_u w) { return (w >> 8) * 0x1p-24; }
+WEIR_FN double weir_word_uniform(weir_u w)
+{
+    return (w >> 8) * 0x1p-24;
+}
 
 WEIR_FN double weir_normal_pair(weir_u w0, weir_u w1, weir_u odd)
 {
@@ -191,7 +324,7 @@ WEIR_FN double weir_normal_pair(weir_u w0, weir_u w1, weir_u odd)
 }
 
 WEIR_FN double weir_random_normal_f(weir_u elem, weir_u row, weir_u step, weir_u stream, weir_u k0,
-                                  weir_u k1)
+                                    weir_u k1)
 {
     weir_u w0, w1, w2, w3;
     weir_philox(elem >> 2, row, step, stream, k0, k1, &w0, &w1, &w2, &w3);

@@ -25,7 +25,8 @@ WEIR_FN weir_i weir_clz(weir_u x)
 }
 #endif
 
-// Rounds m * 2^e (m > 0, its last bit sticky) to nearest even, with sign bit s. e is at least -3000.
+// Rounds m * 2^e (m > 0, its last bit sticky) to nearest even, with sign bit s. e is at least
+// -3000.
 WEIR_FN weir_f weir_soft_pack(weir_u s, weir_i e, weir_u64 m)
 {
     // Bring the top bit to 63.
@@ -152,7 +153,7 @@ WEIR_FN weir_f weir_soft_sqrt_f(weir_f x)
     r = (weir_i)((weir_u)r - (weir_u)fix * (2u * root + (weir_u)fix));
     root += (weir_u)fix;
     for (int i = 0; i < 2; i++) {
-        int low = r < 0, high = r > (weir_i)(2u * root);
+        int low = r<0, high = r>(weir_i)(2u * root);
         weir_i step = low ? 2 * (weir_i)root - 1 : -(2 * (weir_i)root + 1);
         r = low || high ? r + step : r;
         root = low ? root - 1u : (high ? root + 1u : root);
@@ -163,8 +164,8 @@ WEIR_FN weir_f weir_soft_sqrt_f(weir_f x)
 #ifdef WEIR_OPENCL
 
 // One lane at a time: only devices that fail the self-test come here.
-#define WEIR_EACH16(f)                                                                          \
-    (float16)(f(s0), f(s1), f(s2), f(s3), f(s4), f(s5), f(s6), f(s7), f(s8), f(s9), f(sa), f(sb), \
+#define WEIR_EACH16(f)                                                                             \
+    (float16)(f(s0), f(s1), f(s2), f(s3), f(s4), f(s5), f(s6), f(s7), f(s8), f(s9), f(sa), f(sb),  \
               f(sc), f(sd), f(se), f(sf))
 
 WEIR_FN float16 weir_soft_fma_fv(float16 a, float16 b, float16 c)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Template body (scalar.h): sin, cos, atan2. Angles are reduced with as much of 2 / pi as needed, in
-// integers, for every input.
+// Template body (scalar.h): sin, cos, atan2. Angles are reduced with as much of 2 / pi as needed,
+// in integers, for every input.
 
 // sin of (quadrant + f + fl) quarter turns, |f| <= 1/2.
 WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
@@ -30,12 +30,12 @@ WEIR_FN VF VN(angle_reduce)(VF x, VF *fl, VU *quadrant)
     VU a = AS_U(x) & 0x7fffffffu;
     VU e = a >> 23;
     VU m = ((a & 0x7fffffu) | 0x800000u) << 8;
-    // Bits of 2 / pi of a weight that makes whole turns with m are left out: 96 bits from bit `at` of
-    // (64 zeros, 2 / pi) on give the angle mod 4 quadrants with 62 bits behind the point.
+    // Bits of 2 / pi of a weight that makes whole turns with m are left out: 96 bits from bit `at`
+    // of (64 zeros, 2 / pi) on give the angle mod 4 quadrants with 62 bits behind the point.
     VU at = (e < 126u ? KU(126) : e) - 96u;
     VU w = at >> 5, sh = at & 31u;
-    // Word w + j of the table by masks (mk: all bits where w >= k): GCC would turn a chain of selects
-    // into jumps, and the loop would not vectorise.
+    // Word w + j of the table by masks (mk: all bits where w >= k): GCC would turn a chain of
+    // selects into jumps, and the loop would not vectorise.
     VI v = U_TO_I(w);
     VU m1 = I_TO_U(-v >> 31), m2 = I_TO_U((1 - v) >> 31), m3 = I_TO_U((2 - v) >> 31);
     VU m4 = I_TO_U((3 - v) >> 31);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of the template (scalar.h) for one width: WEIR_V 1 scalar, 16 vector, 0 none (clean up).
+// The words of the template (scalar.h) for one width: WEIR_V 1 scalar, 16 vector, 0 none (clean
+// up).
 //
-// VF VI VU are float, int, uint of this width; VH VC VO ushort, char, uchar (memory only). A bool is
-// a VI. VN(name) is the function's name at this width; KF KI KU make constants.
+// VF VI VU are float, int, uint of this width; VH VC VO ushort, char, uchar (memory only). A bool
+// is a VI. VN(name) is the function's name at this width; KF KI KU make constants.
 #undef VF
 #undef VI
 #undef VU

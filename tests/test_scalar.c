@@ -54,8 +54,8 @@ static void random_pair(uint64_t *state, int i, float *a, float *b)
     }
 }
 
-static void check_binary(const char *name, float (*f)(float, float), double (*exact)(double, double),
-                         double bound)
+static void check_binary(const char *name, float (*f)(float, float),
+                         double (*exact)(double, double), double bound)
 {
     uint64_t state = 0x9a1f;
     double worst = -1;
@@ -71,8 +71,8 @@ static void check_binary(const char *name, float (*f)(float, float), double (*ex
         }
     }
     printf("# %s: %.4f ulp at %a, %a\n", name, worst, (double)wa, (double)wb);
-    ck_assert_msg(worst <= bound, "%s(%a, %a) = %a, exact %a: %.4f ulp", name, (double)wa, (double)wb,
-                  (double)f(wa, wb), exact(wa, wb), worst);
+    ck_assert_msg(worst <= bound, "%s(%a, %a) = %a, exact %a: %.4f ulp", name, (double)wa,
+                  (double)wb, (double)f(wa, wb), exact(wa, wb), worst);
 }
 
 START_TEST(binary_bounds)
@@ -91,7 +91,8 @@ START_TEST(mod_is_exact)
         random_pair(&state, i, &a, &b);
         float got = weir_mod_f(a, b), want = (float)scalar_mod(a, b);
         if (weir_as_u(weir_canon_f(got)) != weir_as_u(weir_canon_f(want)))
-            ck_abort_msg("%a mod %a = %a, want %a", (double)a, (double)b, (double)got, (double)want);
+            ck_abort_msg("%a mod %a = %a, want %a", (double)a, (double)b, (double)got,
+                         (double)want);
     }
 }
 END_TEST
@@ -101,7 +102,7 @@ START_TEST(igamma_bounds)
 {
     static const struct {
         double low, high, bound;
-    } regions[] = { { 0, 1, 8 }, { 1, 32, 10 }, { 32, 1000, 3 }, { 1000, 1e6, 3 } };
+    } regions[] = {{0, 1, 8}, {1, 32, 10}, {32, 1000, 3}, {1000, 1e6, 3}};
     uint64_t state = 0x16a;
     double worst = -1;
     float wa = 0, wx = 0;
@@ -118,8 +119,8 @@ START_TEST(igamma_bounds)
     }
     printf("# igamma, a in [%g, %g): %.3f 2^-24 at %a, %a\n", regions[_i].low, regions[_i].high,
            worst, (double)wa, (double)wx);
-    ck_assert_msg(worst <= regions[_i].bound, "igamma(%a, %a) = %a, exact %a", (double)wa, (double)wx,
-                  (double)weir_igamma_f(wa, wx), scalar_igamma(wa, wx));
+    ck_assert_msg(worst <= regions[_i].bound, "igamma(%a, %a) = %a, exact %a", (double)wa,
+                  (double)wx, (double)weir_igamma_f(wa, wx), scalar_igamma(wa, wx));
 }
 END_TEST
 

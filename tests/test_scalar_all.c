@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All 2^32 inputs of each unary function of kernels/scalar.h against its bound. Slow: half an hour on
-// two cores.
+// All 2^32 inputs of each unary function of kernels/scalar.h against its bound. Slow: half an hour
+// on two cores.
 #include <stdio.h>
 
 #include "scalar.h"

@@ -23,16 +23,16 @@ enum { CHUNK = 1 << 16, CHUNKS = 16 };
 #define OUT_b(x) weir_b2u(x)
 #define OUT_h(x) ((uint32_t)(x))
 
-#define EXPECT(id, kind, expression)                                                       \
-    static uint32_t expect_##id(uint32_t UA, uint32_t UB, uint32_t UC)                     \
-    {                                                                                      \
-        float A = weir_as_f(UA), B = weir_as_f(UB), C = weir_as_f(UC);                     \
-        int32_t IA = (int32_t)UA, IB = (int32_t)UB;                                        \
-        int BA = UA & 1, BB = UB & 1;                                                      \
-        uint16_t HA = (uint16_t)UA;                                                        \
-        int8_t CA = (int8_t)(uint8_t)UA;                                                   \
-        (void)A, (void)B, (void)C, (void)IA, (void)IB, (void)BA, (void)BB, (void)HA, (void)CA; \
-        return OUT_##kind(expression);                                                     \
+#define EXPECT(id, kind, expression)                                                               \
+    static uint32_t expect_##id(uint32_t UA, uint32_t UB, uint32_t UC)                             \
+    {                                                                                              \
+        float A = weir_as_f(UA), B = weir_as_f(UB), C = weir_as_f(UC);                             \
+        int32_t IA = (int32_t)UA, IB = (int32_t)UB;                                                \
+        int BA = UA & 1, BB = UB & 1;                                                              \
+        uint16_t HA = (uint16_t)UA;                                                                \
+        int8_t CA = (int8_t)(uint8_t)UA;                                                           \
+        (void)A, (void)B, (void)C, (void)IA, (void)IB, (void)BA, (void)BB, (void)HA, (void)CA;     \
+        return OUT_##kind(expression);                                                             \
     }
 SCALAR_CASES_FLOAT(EXPECT)
 SCALAR_CASES_INT(EXPECT)
@@ -41,10 +41,8 @@ static const struct {
     const char *id, *kind, *expression;
     uint32_t (*expect)(uint32_t, uint32_t, uint32_t);
 } cases[] = {
-#define CASE_ROW(id, kind, expression) { #id, #kind, #expression, expect_##id },
-    SCALAR_CASES_FLOAT(CASE_ROW)
-    SCALAR_CASES_INT(CASE_ROW)
-};
+#define CASE_ROW(id, kind, expression) {#id, #kind, #expression, expect_##id},
+    SCALAR_CASES_FLOAT(CASE_ROW) SCALAR_CASES_INT(CASE_ROW)};
 #define ONE(id, kind, expression) +1
 enum { FLOAT_CASES = 0 SCALAR_CASES_FLOAT(ONE), CASES = sizeof(cases) / sizeof(cases[0]) };
 
@@ -161,9 +159,17 @@ static cl_program build(int first, int last, int wide, const char *more)
 // chunk, so that quotients, powers and sums are not all 0 or infinite.
 static void fill(uint32_t *a, uint32_t *b, uint32_t *c, int chunk)
 {
-    static const uint32_t edges[] = { 0, 0x80000000u, 1, 0x80000001u, 0x7fffff, 0x800000, 0x3f800000,
-        0xbf800000u, 0x7f7fffff, 0xff7fffffu, 0x7f800000, 0xff800000u, 0x7fc00000, 0x4b000000,
-        0x4b800000, 0x5f000000, 0x33800000, 0x42b17218, 0xc2cff1b5u, 0xffffffffu, 0x7fffffff, 2 };
+    static const uint32_t edges[] = {0,           0x80000000u,
+                                     1,           0x80000001u,
+                                     0x7fffff,    0x800000,
+                                     0x3f800000,  0xbf800000u,
+                                     0x7f7fffff,  0xff7fffffu,
+                                     0x7f800000,  0xff800000u,
+                                     0x7fc00000,  0x4b000000,
+                                     0x4b800000,  0x5f000000,
+                                     0x33800000,  0x42b17218,
+                                     0xc2cff1b5u, 0xffffffffu,
+                                     0x7fffffff,  2};
     const uint32_t n_edges = sizeof(edges) / sizeof(edges[0]);
     uint64_t state = 0x5ca1ab1eu + (uint64_t)chunk;
     for (uint32_t i = 0; i < CHUNK; i++) {
@@ -192,8 +198,9 @@ static void run_kernel(cl_kernel kernel, int wide, uint32_t *got)
     size_t items = wide ? CHUNK / 16 : CHUNK;
     ck_assert_int_eq(clEnqueueNDRangeKernel(cl.queue, kernel, 1, NULL, &items, NULL, 0, NULL, NULL),
                      CL_SUCCESS);
-    ck_assert_int_eq(clEnqueueReadBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL),
-                     CL_SUCCESS);
+    ck_assert_int_eq(
+        clEnqueueReadBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL),
+        CL_SUCCESS);
 }
 
 static uint32_t in[3][CHUNK], got[CHUNK], want[CHUNK];
@@ -234,7 +241,8 @@ static void compare(int cases_used, int wide, int chunks, const char *more)
             fill(in[0], in[1], in[2], chunk);
             for (int k = 0; k < 3; k++)
                 ck_assert_int_eq(clEnqueueWriteBuffer(cl.queue, cl.in[k], CL_TRUE, 0, CHUNK * 4,
-                                                      in[k], 0, NULL, NULL), CL_SUCCESS);
+                                                      in[k], 0, NULL, NULL),
+                                 CL_SUCCESS);
             for (int i = first; i < last; i++)
                 wrong += compare_case(program, i, wide, chunk);
         }
@@ -274,11 +282,12 @@ START_TEST(rows_of_sixteen)
         "                      global uint *out)\n"
         "{ size_t i = get_global_id(0) * 32; uint e = a[i] & ~15u;\n"
         "  vstore16(weir_random_word16(e, b[i], c[i], 7u, 8u, 9u), 0, out + i);\n"
-        "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); }\n";
+        "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); "
+        "}\n";
     if (!cl.context || strstr(cl.name, "llvmpipe"))
         return;
     cl_int err;
-    const char *texts[] = { weir_kernel_text("scalar.h"), text };
+    const char *texts[] = {weir_kernel_text("scalar.h"), text};
     cl_program program = clCreateProgramWithSource(cl.context, 2, texts, NULL, &err);
     char options[128];
     snprintf(options, sizeof(options), "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt %s",

@@ -31,11 +31,40 @@ static void check_fma(float a, float b, float c)
                      (double)exact, (double)soft, (double)want);
 }
 
-static const float edges[] = { 0.0f, -0.0f, 0x1p-149f, -0x1p-149f, 0x1.8p-148f, 0x1.fffffcp-127f,
-    -0x1.fffffcp-127f, 0x1p-126f, -0x1p-126f, 0x1.000002p-126f, 0x1p-75f, 0x1.000002p-75f, 0x1p-74f,
-    0x1p-24f, 0x1.fffffep-25f, 1.0f, -1.0f, 0x1.000002p0f, -0x1.fffffep-1f, 1.5f, 3.0f, 0x1p23f,
-    0x1.000002p23f, 0x1p24f, 0x1p63f, 0x1.fffffep63f, -0x1p64f, 0x1p126f, 0x1p127f, 0x1.fffffep127f,
-    -0x1.fffffep127f, INFINITY, -INFINITY, NAN };
+static const float edges[] = {0.0f,
+                              -0.0f,
+                              0x1p-149f,
+                              -0x1p-149f,
+                              0x1.8p-148f,
+                              0x1.fffffcp-127f,
+                              -0x1.fffffcp-127f,
+                              0x1p-126f,
+                              -0x1p-126f,
+                              0x1.000002p-126f,
+                              0x1p-75f,
+                              0x1.000002p-75f,
+                              0x1p-74f,
+                              0x1p-24f,
+                              0x1.fffffep-25f,
+                              1.0f,
+                              -1.0f,
+                              0x1.000002p0f,
+                              -0x1.fffffep-1f,
+                              1.5f,
+                              3.0f,
+                              0x1p23f,
+                              0x1.000002p23f,
+                              0x1p24f,
+                              0x1p63f,
+                              0x1.fffffep63f,
+                              -0x1p64f,
+                              0x1p126f,
+                              0x1p127f,
+                              0x1.fffffep127f,
+                              -0x1.fffffep127f,
+                              INFINITY,
+                              -INFINITY,
+                              NAN};
 enum { EDGES = sizeof(edges) / sizeof(edges[0]) };
 
 START_TEST(fma_edges)

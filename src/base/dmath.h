@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Double maths with the same bits on every CPU: + - * / sqrt fma alone, never libm's functions, whose
-// results differ between CPUs. For values that reach a device: grids, coefficients, learning rates,
-// bias correction, toy data, initial values. Slow (some 100 ns a call) beside libm.
+// Double maths with the same bits on every CPU: + - * / sqrt fma alone, never libm's functions,
+// whose results differ between CPUs. For values that reach a device: grids, coefficients, learning
+// rates, bias correction, toy data, initial values. Slow (some 100 ns a call) beside libm.
 //
 // Errors are below 1 ulp (measured against MPFR; docs/numerics.md lists them); edges as in C11
 // Annex F. Pure functions: thread-safe.
