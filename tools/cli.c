@@ -116,8 +116,7 @@ int cli_exit_code(enum weir_status status)
     }
 }
 
-// $XDG_CACHE_HOME/weir, else ~/.cache/weir; NULL (no cache) when neither can be made.
-static const char *cache_dir(void)
+const char *cli_cache_dir(void)
 {
     static char path[512];
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -132,7 +131,7 @@ static const char *cache_dir(void)
 
 enum weir_status cli_open_device(const struct weir_log *log, const char *selector, weir_device **dev)
 {
-    struct weir_device_params params = { .selector = selector, .log = *log, .cache_dir = cache_dir() };
+    struct weir_device_params params = { .selector = selector, .log = *log, .cache_dir = cli_cache_dir() };
     return weir_device_open(&params, dev);
 }
 

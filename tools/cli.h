@@ -38,6 +38,8 @@ struct weir_log cli_log(enum weir_log_level level);
 int cli_exit_code(enum weir_status status);
 // Opens the device that --device names (NULL = auto) with the user's cache folder and says which.
 enum weir_status cli_open_device(const struct weir_log *log, const char *selector, weir_device **dev);
+// $XDG_CACHE_HOME/weir, else ~/.cache/weir; NULL (no cache) when neither can be made.
+const char *cli_cache_dir(void);
 // Finds a recipe: a file, or a name that comes with Weir. `path` receives the file.
 enum weir_status cli_load_recipe(const struct weir_log *log, const char *name, struct weir_recipe *out);
 // Folders that hold recipes, NULL-ended.

@@ -269,14 +269,16 @@ static void store(weir_device *dev, struct weir_cache_key key)
     weir_cache_store(dev, "selftest", key, &o, sizeof o);
 }
 
-static enum weir_status test_device(weir_device *dev)
+// `complete` is false where the device failed on the way: that may pass, so it is not kept.
+static enum weir_status test_device(weir_device *dev, bool *complete)
 {
     enum weir_status status = test_arithmetic(dev);
     if (status == WEIR_OK && dev->info.numerics != WEIR_FAST_ONLY)
         status = weir_selftest_scalar(dev);
+    *complete = status == WEIR_OK;
     if (status == WEIR_NOMEM)
         return status;
-    if (status != WEIR_OK) { // it does not even build or run
+    if (status != WEIR_OK) {
         dev->info.numerics = WEIR_FAST_ONLY;
         snprintf(dev->info.reason, sizeof dev->info.reason, "the self-test's kernels fail: %s",
                  weir_status_text(status));
@@ -300,8 +302,9 @@ enum weir_status weir_selftest(weir_device *dev, bool trust)
     weir_quirks_apply(dev);
     if (status != WEIR_OK || trust)
         return status;
-    status = test_device(dev);
-    if (status == WEIR_OK)
+    bool complete;
+    status = test_device(dev, &complete);
+    if (complete)
         store(dev, key);
     return status;
 }
