@@ -32,8 +32,8 @@ struct weir_access {
 };
 
 enum weir_use_kind {
-    WEIR_USE_NODE,    // v<id>: computed in the same evaluation
-    WEIR_USE_ROW,     // r<id>: a value of the row, computed before
+    WEIR_USE_NODE,    // v<step>: computed in the same evaluation
+    WEIR_USE_ROW,     // r_<step>: a value of the row, computed before
     WEIR_USE_ACCESS,  // x<access>
     WEIR_USE_LITERAL, // a constant of one element
 };

@@ -225,12 +225,12 @@ void weir_body_use(const struct weir_body *b, const struct weir_use *u, bool wid
     enum weir_dtype t;
     switch (u->kind) {
     case WEIR_USE_NODE:
-        weir_strbuf_printf(out, "v%d", u->index);
+        weir_strbuf_printf(out, "v%d", b->step_of[u->index]);
         break;
     case WEIR_USE_ROW:
         t = b->step[b->step_of[u->index]].v->type.dtype;
         splat(t, wide, true, out);
-        weir_strbuf_printf(out, "r_%d", u->index);
+        weir_strbuf_printf(out, "r_%d", b->step_of[u->index]);
         splat(t, wide, false, out);
         break;
     case WEIR_USE_LITERAL:
@@ -349,7 +349,7 @@ void weir_body_step(const struct weir_body *b, const struct weir_step *s, bool w
                     const char *indent, struct weir_strbuf *out)
 {
     weir_strbuf_printf(out, "%sconst %s %s%d = ", indent, weir_ctype(s->v->type.dtype, wide),
-                       s->row ? "r_" : "v", s->v->id);
+                       s->row ? "r_" : "v", (int)(s - b->step));
     eval_step(b, s, wide, out);
     weir_strbuf_puts(out, ";\n");
 }
@@ -389,6 +389,6 @@ void weir_body_store(const struct weir_body *b, const bool *want, bool wide, con
         weir_strbuf_printf(out, "%sweir_st%s_%s(", indent, wide ? "v" : "",
                            weir_dtype_name(s->v->type.dtype));
         address(b, s->store, out);
-        weir_strbuf_printf(out, ", v%d);\n", s->v->id);
+        weir_strbuf_printf(out, ", v%d);\n", i);
     }
 }

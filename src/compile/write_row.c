@@ -60,7 +60,7 @@ static void accumulate(const struct row *r, int p, bool wide, const char *indent
             continue;
         struct weir_fold f = weir_fold_of(s->v);
         char acc[48];
-        snprintf(acc, sizeof(acc), wide ? "a_%d.v[q]" : "a_%d.s[j & 63]", s->v->id);
+        snprintf(acc, sizeof(acc), wide ? "a_%d.v[q]" : "a_%d.s[j & 63]", i);
         weir_strbuf_printf(out, "%s%s = ", indent, acc);
         weir_fold_term(r->b, &f, &s->use[0], acc, wide, out);
         weir_strbuf_puts(out, ";\n");
@@ -76,8 +76,8 @@ static void clear(const struct row *r, int p, const char *indent, struct weir_st
             continue;
         struct weir_fold f = weir_fold_of(s->v);
         weir_strbuf_printf(out, "%sweir_lanes_%c a_%d;\n%sfor (int q = 0; q < 4; q++)\n", indent, f.letter,
-                           s->v->id, indent);
-        weir_strbuf_printf(out, "%s    a_%d.v[q] = (%s)(%s);\n", indent, s->v->id,
+                           i, indent);
+        weir_strbuf_printf(out, "%s    a_%d.v[q] = (%s)(%s);\n", indent, i,
                            weir_fold_ctype(&f, true), f.identity);
     }
 }
@@ -116,7 +116,7 @@ static void fold(const struct row *r, int p, bool chunked, const char *indent, s
         if (!is_reduce(s) || s->level != p + 1)
             continue;
         struct weir_fold f = weir_fold_of(s->v);
-        int id = s->v->id;
+        int id = i;
         if (chunked)
             weir_strbuf_printf(out,
                                "%sb_%d.s[chunk & 63] = weir_%s_%c(b_%d.s[chunk & 63], "
@@ -138,8 +138,8 @@ static void clear_chunks(const struct row *r, int p, struct weir_strbuf *out)
             continue;
         struct weir_fold f = weir_fold_of(s->v);
         weir_strbuf_printf(out, "        weir_lanes_%c b_%d;\n        for (int q = 0; q < 4; q++)\n",
-                           f.letter, s->v->id);
-        weir_strbuf_printf(out, "            b_%d.v[q] = (%s)(%s);\n", s->v->id,
+                           f.letter, i);
+        weir_strbuf_printf(out, "            b_%d.v[q] = (%s)(%s);\n", i,
                            weir_fold_ctype(&f, true), f.identity);
     }
 }
@@ -158,7 +158,7 @@ static void row_values(const struct row *r, int level, struct weir_strbuf *out)
             continue;
         const struct weir_access *a = &b->access[s->store];
         weir_strbuf_printf(out, "        weir_st_%s(p%d + i%d, r_%d);\n",
-                           weir_dtype_name(a->operand.dtype), a->param, a->cls, s->v->id);
+                           weir_dtype_name(a->operand.dtype), a->param, a->cls, i);
     }
 }
 
@@ -305,7 +305,7 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     clear(&r, 0, "        ", &out);
     pass(&r, 0, from, "stop", r.n % 16 != 0, "        ", &out);
     weir_strbuf_printf(&out, "        p%d[item] = weir_fold_%s_%c(a_%d.v);\n    }\n}\n",
-                       b->access[partial].param, f.combine, f.letter, v->id);
+                       b->access[partial].param, f.combine, f.letter, b->n_steps - 1);
     const size_t global[3] = { (size_t)(r.rows * chunks), 1, 1 }, local[3] = { 1, 1, 1 };
     weir_body_launch(b, g, weir_kernel_add_buf(b->c, "chunk", &out), global, local);
     return b->c->status;
