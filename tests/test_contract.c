@@ -433,28 +433,39 @@ static const struct spec specs[] = {
 };
 // clang-format on
 
-static void all_on(uint32_t hidden)
+static void run_on(uint32_t hidden, size_t n)
 {
     weir_device *dev = open_device(hidden);
-    run_specs(dev, specs, (int)WEIR_COUNT(specs), NULL);
+    run_specs(dev, specs, (int)n, NULL);
     weir_device_close(&dev);
 }
 
 START_TEST(wide)
 {
-    all_on(0);
+    run_on(0, WEIR_COUNT(specs));
 }
 END_TEST
 
 START_TEST(grouped)
 {
-    all_on(WEIR_CAP_WIDE);
+    run_on(WEIR_CAP_WIDE, WEIR_COUNT(specs));
+}
+END_TEST
+
+// The group that a GPU gets, where the driver takes it for any kernel.
+START_TEST(large_groups)
+{
+    weir_device *dev = open_device(WEIR_CAP_WIDE);
+    dev->info.caps.is_gpu = true;
+    if (dev->info.caps.max_group >= 4096)
+        run_specs(dev, specs, (int)WEIR_COUNT(specs) / 2, NULL);
+    weir_device_close(&dev);
 }
 END_TEST
 
 START_TEST(plain_loads)
 {
-    all_on(WEIR_CAP_VECTOR_DEREF);
+    run_on(WEIR_CAP_VECTOR_DEREF, WEIR_COUNT(specs) / 2);
 }
 END_TEST
 
@@ -467,6 +478,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 280);
     tcase_add_test(tc, wide);
     tcase_add_test(tc, grouped);
+    tcase_add_test(tc, large_groups);
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
     return test_main(suite);

@@ -97,10 +97,11 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
                                  .n_args = 2,
                                  .args = args};
     size_t rows = (size_t)out[1], planes = (size_t)out[0], row = (size_t)(out[2] * m->c);
-    l.global[0] = flat ? (row + 63) / 64 * 64 : rows;
+    size_t group = (size_t)weir_group_flat(e->dev);
+    l.global[0] = flat ? (row + group - 1) / group * group : rows;
     l.global[1] = flat ? rows * planes : planes;
     l.global[2] = (size_t)m->n;
-    l.local[0] = flat ? 64 : 1;
+    l.local[0] = flat ? group : 1;
     l.local[1] = l.local[2] = 1;
     weir_emit_launch(e, &l);
     m->source = (struct weir_gather_source) {args[1], true};

@@ -32,6 +32,21 @@ struct weir_gather {
 // Appends what computes one gather. Several gathers may fill one output between them (phases).
 enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather *g);
 
+// Work-items of a group: an edge of square groups, and of groups along one axis. A CPU driver may take
+// fewer for a kernel than it says for the device (llvmpipe 22.3: 32 of 1024).
+static inline int weir_group_edge(const weir_device *dev)
+{
+    int edge = dev->info.caps.is_gpu ? 8 : 4;
+    while (edge > 1 && edge * edge > dev->info.caps.max_group)
+        edge /= 2;
+    return edge;
+}
+
+static inline int weir_group_flat(const weir_device *dev)
+{
+    return weir_group_edge(dev) * weir_group_edge(dev);
+}
+
 // A register tile of a wide kernel: th x tw of the two innermost row loops, 16 * vecs columns; the
 // columns that do not fill whole panels take a kernel of their own with tail_vecs.
 struct weir_wide_tile {

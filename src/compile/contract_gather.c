@@ -14,9 +14,7 @@
 // Chunk sums held at a time by a split sum, in floats (16 MiB).
 #define PARTIALS_MAX (4 << 20)
 
-// The tile of a grouped kernel: GROUP x GROUP work-items of PER x PER results (fewer work-items where
-// the device's groups are small).
-#define GROUP 8
+// Results of one work-item of a grouped kernel: PER x PER.
 #define PER 4
 
 static int64_t div_up(int64_t a, int64_t b)
@@ -197,7 +195,7 @@ struct split {
 static void launch_fold(struct weir_emit *e, const struct split *s, int64_t chunk, int64_t chunks)
 {
     bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE);
-    int step = wide ? 256 : 1, local = wide ? 1 : 64;
+    int step = wide ? 256 : 1, local = wide ? 1 : weir_group_flat(e->dev);
     int64_t n = chunk + s->batch < chunks ? s->batch : chunks - chunk;
     struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {s->partial, s->running};
     struct weir_emit_launch l = {.label = "contract_fold",
@@ -400,9 +398,7 @@ static enum weir_status emit_wide(struct weir_emit *e, struct weir_gather *g)
 
 static enum weir_status emit_grouped(struct weir_emit *e, const struct weir_gather *g)
 {
-    int group = GROUP;
-    while (group > 1 && group * group > e->dev->info.caps.max_group)
-        group /= 2;
+    int group = weir_group_edge(e->dev);
     int64_t across = div_up(extent(g->col, 4), group * PER), down = div_up(extent(g->row, 4), group * PER);
     struct split s = choose_split(e, g, across * down * extent(g->batch, 6));
     struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {g->a.arg, g->b.arg};
