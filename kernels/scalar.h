@@ -11,7 +11,7 @@
 //
 // Knobs of an OpenCL program, set by the device's self-test (as build options or #defines above):
 //   WEIR_SOFT_FMA   the device's fma is wrong where an input or the result is subnormal or the
-//                   result 0: those take an integer routine
+//                   result 0: scalar_fma.h keeps it away from those
 //   WEIR_SOFT_DIV   the device's / and sqrt are not correctly rounded: an integer routine corrects
 //                   them (they may be off by up to 3 ulp, on normal inputs)
 //
@@ -82,7 +82,9 @@ WEIR_FN int32_t weir_as_i(float f)
 }
 
 #define weir_mulhi(a, b) ((weir_u)(((uint64_t)(a) * (b)) >> 32))
+#ifndef weir_hw_fma // a test puts a worse one in its place
 #define weir_hw_fma(a, b, c) fmaf(a, b, c)
+#endif
 #define weir_hw_sqrt(x) sqrtf(x)
 #define weir_hw_rint(x) rintf(x)
 
@@ -100,6 +102,7 @@ WEIR_FN int32_t weir_as_i(float f)
 #ifndef WEIR_OPENCL
 typedef float weir_f;
 #endif
+#include "scalar_fma.h"
 #include "scalar_soft.h"
 #include "scalar_arith.h"
 #include "scalar_exp.h"
@@ -116,6 +119,7 @@ typedef float weir_f;
 #include "scalar_width.h"
 #include "scalar_int.h"
 #include "scalar_random.h"
+#include "scalar_fma.h"
 #include "scalar_arith.h"
 #include "scalar_exp.h"
 #include "scalar_trig.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scalar only (scalar.h): fma, division and square root in integers, for devices whose own are not
-// right for every input. All are correctly rounded for every input, subnormals included.
+// Scalar only (scalar.h): division and square root in integers, for devices whose own are not
+// correctly rounded. These are, for every input, subnormals included.
 
 // The device's own, within 3 ulp on normal numbers. A test puts worse ones in their place.
 #ifndef WEIR_ROUGH_DIV
@@ -64,53 +64,6 @@ WEIR_FN weir_u weir_soft_unpack(weir_f x, weir_i *e)
     return m;
 }
 
-// The exact fma: the product's 48 bits and c's 24 are lined up in 64, with a sticky last bit.
-WEIR_FN weir_f weir_exact_fma_f(weir_f a, weir_f b, weir_f c)
-{
-    weir_u ua = weir_as_u(a), ub = weir_as_u(b), uc = weir_as_u(c);
-    weir_u ma = ua & 0x7fffffffu, mb = ub & 0x7fffffffu, mc = uc & 0x7fffffffu;
-    if (ma >= 0x7f800000u || mb >= 0x7f800000u)
-        return a * b + c;
-    if (mc >= 0x7f800000u)
-        return c;
-    if (!ma || !mb)
-        return weir_as_f((ua ^ ub) & 0x80000000u) + c;
-    weir_i ea, eb, ec = 0;
-    weir_u64 p = (weir_u64)weir_soft_unpack(a, &ea) * weir_soft_unpack(b, &eb) << 14;
-    weir_i ep = ea + eb - 14;
-    weir_u sp = (ua ^ ub) & 0x80000000u, sc = uc & 0x80000000u;
-    if (!mc)
-        return weir_soft_pack(sp, ep, p);
-    weir_u64 q = (weir_u64)weir_soft_unpack(c, &ec) << 37;
-    weir_i eq = ec - 37;
-    // Shift the one of smaller exponent; both have their top bit at 60 or 61.
-    weir_i n = ep > eq ? ep - eq : eq - ep;
-    weir_i sh = n > 63 ? 63 : n;
-    weir_u64 low = ep > eq ? q : p;
-    weir_u64 jam = low & (((weir_u64)1 << sh) - 1) ? 1 : 0;
-    low = (low >> sh) | jam;
-    p = ep > eq ? p : low;
-    q = ep > eq ? low : q;
-    weir_i e = ep > eq ? ep : eq;
-    if (sp == sc)
-        return weir_soft_pack(sp, e, p + q);
-    if (p == q)
-        return weir_as_f(0u);
-    return p > q ? weir_soft_pack(sp, e, p - q) : weir_soft_pack(sc, e, q - p);
-}
-
-// fma by the device, except where an input is subnormal or its result is: Mesa's takes such inputs
-// as 0, gives 0 for such results, and gets the sign of an exact 0 wrong.
-WEIR_FN weir_f weir_soft_fma_f(weir_f a, weir_f b, weir_f c)
-{
-    weir_u ma = weir_as_u(a) << 1, mb = weir_as_u(b) << 1, mc = weir_as_u(c) << 1;
-    weir_f r = weir_hw_fma(a, b, c);
-    if (ma - 1u < 0x00ffffffu || mb - 1u < 0x00ffffffu || mc - 1u < 0x00ffffffu ||
-        weir_as_u(r) << 1 < 0x02000000u)
-        return weir_exact_fma_f(a, b, c);
-    return r;
-}
-
 // a / b. The device's quotient of the two fractions (within 3 ulp) gives 26 bits to within a few
 // units; the exact remainder, small enough for 32 wrapped bits, puts that right.
 WEIR_FN weir_f weir_soft_div_f(weir_f a, weir_f b)
@@ -167,19 +120,6 @@ WEIR_FN weir_f weir_soft_sqrt_f(weir_f x)
 #define WEIR_EACH16(f)                                                                             \
     (float16)(f(s0), f(s1), f(s2), f(s3), f(s4), f(s5), f(s6), f(s7), f(s8), f(s9), f(sa), f(sb),  \
               f(sc), f(sd), f(se), f(sf))
-
-WEIR_FN float16 weir_soft_fma_fv(float16 a, float16 b, float16 c)
-{
-    uint16 ma = as_uint16(a) << 1, mb = as_uint16(b) << 1, mc = as_uint16(c) << 1;
-    float16 r = fma(a, b, c);
-    int16 hard = (ma - 1u < 0x00ffffffu) | (mb - 1u < 0x00ffffffu) | (mc - 1u < 0x00ffffffu) |
-                 (as_uint16(r) << 1 < 0x02000000u);
-    if (!any(hard))
-        return r;
-#define WEIR_LANE(n) weir_soft_fma_f(a.n, b.n, c.n)
-    return WEIR_EACH16(WEIR_LANE);
-#undef WEIR_LANE
-}
 
 WEIR_FN float16 weir_soft_div_fv(float16 a, float16 b)
 {
