@@ -84,6 +84,18 @@ static weir_value *mean(weir_value *x, const struct norm *how)
     return weir_mul_c(weir_sum(x, how->axes, true), 1.0 / (double)how->n);
 }
 
+// x centered over the axes (where the norm is) and without its part along xh. Both corrections are
+// negated while they are small, so that no full-sized negation stands in the way of fusing.
+static weir_value *project(weir_value *x, weir_value *xh, const struct norm *how)
+{
+    double minus = -1.0 / (double)how->n;
+    weir_value *along = weir_mul_c(weir_sum(weir_mul(x, xh), how->axes, true), minus);
+    weir_value *rest = x;
+    if (how->centered)
+        rest = weir_add(x, weir_mul_c(weir_sum(x, how->axes, true), minus));
+    return weir_add(rest, weir_mul(xh, along));
+}
+
 static struct stats normalise(weir_value *x, const struct norm *how)
 {
     x = weir_reshape(x, how->shape);
@@ -117,25 +129,21 @@ static void norm_vjp(weir_value *v, weir_value *dy, weir_value **dx, const struc
     struct stats s = normalise(v->arg[0], how);
     weir_value *gamma = gamma_of(v), *t = weir_reshape(dy, how->shape);
     weir_value *g = gamma ? weir_mul(t, weir_reshape(gamma, how->affine)) : t;
-    weir_value *along = weir_mul(s.xh, mean(weir_mul(g, s.xh), how));
-    weir_value *rest = weir_sub(how->centered ? weir_sub(g, mean(g, how)) : g, along);
-    dx[0] = weir_reshape(weir_mul(rest, s.rstd), v->type.shape);
+    dx[0] = weir_reshape(weir_mul(project(g, s.xh, how), s.rstd), v->type.shape);
     if (gamma)
         dx[1] = to_channels(weir_mul(t, s.xh), how, gamma);
     if (v->attrs.any.i[2])
         dx[beta_index(v)] = to_channels(t, how, v->arg[beta_index(v)]);
 }
 
-// dxh = rstd (t - M(t) - xh M(t xh)), the same map as in the backward pass: it is symmetric.
+// The same map as in the backward pass: it is symmetric.
 static void norm_jvp(weir_value *v, weir_value *const *dx, weir_value **dy, const struct norm *how)
 {
     struct stats s = normalise(v->arg[0], how);
     weir_value *gamma = gamma_of(v), *out = NULL;
     if (dx[0]) {
         weir_value *t = weir_reshape(dx[0], how->shape);
-        weir_value *along = weir_mul(s.xh, mean(weir_mul(t, s.xh), how));
-        weir_value *rest = weir_sub(how->centered ? weir_sub(t, mean(t, how)) : t, along);
-        out = weir_mul(rest, s.rstd);
+        out = weir_mul(project(t, s.xh, how), s.rstd);
         if (gamma)
             out = weir_mul(out, weir_reshape(gamma, how->affine));
     }

@@ -78,8 +78,8 @@ weir_value *weir_log_softmax(weir_value *x, int axis)
 // dx = dy - softmax(x) sum dy
 static void log_softmax_vjp(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
-    weir_value *total = weir_sum(dy[0], axis_of(v), true);
-    dx[0] = weir_sub(dy[0], weir_mul(weir_exp(v), weir_broadcast(total, v->type.shape)));
+    weir_value *minus = weir_neg(weir_sum(dy[0], axis_of(v), true));
+    dx[0] = weir_add(dy[0], weir_mul(weir_exp(v), minus));
 }
 
 static void log_softmax_jvp(weir_value *v, weir_value *const *dx, weir_value **dy)
