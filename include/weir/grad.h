@@ -21,7 +21,8 @@ void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const 
 weir_value *weir_stop_gradient(weir_value *x);
 
 // A value computed by `build(ctx, in)` whose reverse rule is `vjp(ctx, in, out, dout, din)` (din[i] may
-// stay NULL: no gradient). Its jvp differentiates the body.
+// stay NULL: no gradient). Its jvp differentiates the body. Values that build captured beside `in` get
+// no gradient (in a weir_checkpoint they do); vjp NULL differentiates the body.
 typedef weir_value *weir_body_fn(void *ctx, weir_value *const *in);
 typedef void weir_body_vjp_fn(void *ctx, weir_value *const *in, weir_value *out, weir_value *dout, weir_value **din);
 weir_value *weir_custom_vjp(weir_body_fn *build, weir_body_vjp_fn *vjp, void *ctx, weir_value *const *in, int n_in);
