@@ -122,8 +122,8 @@ START_TEST(outcome_is_the_same)
 {
     const char *folder = test_path("outcome");
     char path[1024];
+    struct weir_device_info info;
     for (int round = 0; round < 3; round++) {
-        struct weir_device_info info;
         weir_device *dev = open_with(folder, 0, false);
         ck_assert_ptr_nonnull(dev);
         if (round == 0)

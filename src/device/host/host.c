@@ -2,6 +2,7 @@
 // The host backend: buffers from malloc, a list of C functions called in order. It needs no driver
 // and it is the definition that every other backend is compared with. It knows no op: a compiled
 // program hands it functions, as it hands OpenCL kernels.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -200,7 +201,7 @@ static int list_devices(const struct weir_device_params *params, struct weir_dev
                         int max)
 {
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    if (max > 0)
+    if (max > 0) {
         rows[0] = (struct weir_device_info) {
             .backend = "host",
             .name = "C reference",
@@ -213,6 +214,8 @@ static int list_devices(const struct weir_device_params *params, struct weir_dev
                       .max_alloc = memory,
                       .align = HOST_ALIGN },
         };
+        snprintf(rows[0].driver, sizeof rows[0].driver, "%s", weir_version());
+    }
     return 1;
 }
 
