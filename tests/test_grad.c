@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Derivatives of every row against mathematics, in double: the tangent against central differences,
-// the cotangent against the tangent (<u, J v> = <Jᵀ u, v>), second derivatives three ways against each
-// other and against differences of the gradient. Seeds are fixed: 1 + the case's index.
+// the cotangent against the tangent (<u, J v> = <Jᵀ u, v>), second derivatives three ways against
+// each other and against differences of the gradient. Seeds are fixed: 1 + the case's index.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,9 @@
 #include "graph/ops/rows.h"
 #include "support/oracle.h"
 
-// Central differences with step h err by about h² of the third derivative and 1e-16 / h of the value:
-// at 1e-5 some 1e-10 for values and derivatives of order 1. Steep functions get the rest of the bound.
+// Central differences with step h err by about h² of the third derivative and 1e-16 / h of the
+// value: at 1e-5 some 1e-10 for values and derivatives of order 1. Steep functions get the rest of
+// the bound.
 #define STEP 1e-5
 #define BOUND 2e-6
 // Both sides are sums of the same products in another order.
@@ -19,20 +20,20 @@
 
 struct exception {
     const char *op;
-    uint32_t fixed;   // bit i: no derivative by argument i
-    bool no_second;   // the derivative itself has no derivative rule
-    double bound;     // instead of BOUND
-    double adjoint;   // instead of ADJOINT_BOUND
+    uint32_t fixed; // bit i: no derivative by argument i
+    bool no_second; // the derivative itself has no derivative rule
+    double bound;   // instead of BOUND
+    double adjoint; // instead of ADJOINT_BOUND
 };
 
 static const struct exception exceptions[] = {
     // Products of twiddles that are rounded to f32: symmetric but for 8 roundings (n = 256).
-    { "fft", 0, false, 1e-5, 8 * 0x1p-24 },
-    { "igamma", 1, true, 1e-5 }, // differentiable in x; lgamma(a) stands in the slope
-    { "lgamma", 0, true, 0 },    // digamma has no rule
-    { "erfinv", 0, false, 1e-4 }, // steep at the ends: the differences err
-    { "i0e", 0, false, 1e-5 },   // i1e's series has single precision,
-    { "i1e", 0, false, 1e-3 },   // and its slope divides that error by x
+    {"fft", 0, false, 1e-5, 8 * 0x1p-24},
+    {"igamma", 1, true, 1e-5},  // differentiable in x; lgamma(a) stands in the slope
+    {"lgamma", 0, true, 0},     // digamma has no rule
+    {"erfinv", 0, false, 1e-4}, // steep at the ends: the differences err
+    {"i0e", 0, false, 1e-5},    // i1e's series has single precision,
+    {"i1e", 0, false, 1e-3},    // and its slope divides that error by x
 };
 
 static const struct exception *exception_of(const struct weir_op *op)
@@ -49,19 +50,21 @@ struct trial {
     struct oracle o;
     const struct weir_op *op;
     weir_value *y, *u;
-    int n;                              // float inputs
-    int at[ORACLE_MAX_IN];              // which inputs they are
+    int n;                 // float inputs
+    int at[ORACLE_MAX_IN]; // which inputs they are
     weir_value *x[ORACLE_MAX_IN], *v[ORACLE_MAX_IN];
 };
 
-static bool trial_init(struct trial *t, const struct weir_op *op, const struct weir_op_case *c, int idx)
+static bool trial_init(struct trial *t, const struct weir_op *op, const struct weir_op_case *c,
+                       int idx)
 {
     uint64_t seed = 1 + (uint64_t)idx;
     memset(t, 0, sizeof(*t));
     oracle_init(&t->o, c, seed);
     t->op = op;
     t->y = c->build(t->o.g, t->o.in, c);
-    ck_assert_msg(!weir_is_poison(t->y), "%s %s: %s", op->name, c->label, weir_graph_message(t->o.g));
+    ck_assert_msg(!weir_is_poison(t->y), "%s %s: %s", op->name, c->label,
+                  weir_graph_message(t->o.g));
     for (int i = 0; i < c->n_in; i++)
         if (oracle_is_float(t->o.in[i]) && !(exception_of(op)->fixed >> i & 1)) {
             t->at[t->n] = i;
@@ -121,18 +124,19 @@ static double largest(const double *x, int64_t n)
     return m;
 }
 
-static void compare(struct trial *t, const char *what, const double *got, const double *want, int64_t n,
-                    double scale)
+static void compare(struct trial *t, const char *what, const double *got, const double *want,
+                    int64_t n, double scale)
 {
     double bound = exception_of(t->op)->bound > 0 ? exception_of(t->op)->bound : BOUND;
     scale = fmax(scale, 1.0);
     for (int64_t i = 0; i < n; i++)
         ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale,
-                      "%s, %s: %s, element %lld: got %.12g, differences say %.12g (scale %g)", t->op->name,
-                      t->o.c.label, what, (long long)i, got[i], want[i], scale);
+                      "%s, %s: %s, element %lld: got %.12g, differences say %.12g (scale %g)",
+                      t->op->name, t->o.c.label, what, (long long)i, got[i], want[i], scale);
 }
 
-static double dot(struct trial *t, weir_value *const *a, weir_value *const *b, int n, double *absolute)
+static double dot(struct trial *t, weir_value *const *a, weir_value *const *b, int n,
+                  double *absolute)
 {
     double sum = 0;
     for (int i = 0; i < n; i++) {
@@ -160,7 +164,8 @@ static void check_first(struct trial *t)
     double left = dot(t, &t->u, &jv, 1, &absolute), right = dot(t, ju, t->v, t->n, &absolute);
     double bound = exception_of(t->op)->adjoint > 0 ? exception_of(t->op)->adjoint : ADJOINT_BOUND;
     ck_assert_msg(fabs(left - right) <= bound * absolute,
-                  "%s, %s: <u, J v> = %.15g but <Jᵀ u, v> = %.15g", t->op->name, t->o.c.label, left, right);
+                  "%s, %s: <u, J v> = %.15g but <Jᵀ u, v> = %.15g", t->op->name, t->o.c.label, left,
+                  right);
 }
 
 static weir_value *inner(weir_value *a, weir_value *b)
@@ -176,12 +181,13 @@ static weir_value *inner_all(weir_value *const *a, weir_value *const *b, int n)
     return sum;
 }
 
-// With L = <u, y(x)> and H its Hessian: H v by differences of the gradient, by forward over reverse,
-// by reverse over reverse and by reverse over forward.
+// With L = <u, y(x)> and H its Hessian: H v by differences of the gradient, by forward over
+// reverse, by reverse over reverse and by reverse over forward.
 static void check_second(struct trial *t)
 {
     weir_value *loss = inner(t->u, t->y), *slope;
-    weir_value *grad[ORACLE_MAX_IN], *forward[ORACLE_MAX_IN], *reverse[ORACLE_MAX_IN], *mixed[ORACLE_MAX_IN];
+    weir_value *grad[ORACLE_MAX_IN], *forward[ORACLE_MAX_IN], *reverse[ORACLE_MAX_IN],
+        *mixed[ORACLE_MAX_IN];
     weir_grad(loss, t->x, grad, t->n);
     weir_jvp(grad, forward, t->n, t->x, t->v, t->n);
     weir_grad(inner_all(grad, t->v, t->n), t->x, reverse, t->n);
@@ -191,8 +197,8 @@ static void check_second(struct trial *t)
         int64_t n = size_of(t->x[i]);
         double *want = difference(t, grad[i]), *g = oracle_eval(&t->o, grad[i]);
         double scale = largest(want, n) + largest(g, n);
-        weir_value *const all[] = { forward[i], reverse[i], mixed[i] };
-        static const char *const names[] = { "jvp of grad", "grad of grad", "grad of jvp" };
+        weir_value *const all[] = {forward[i], reverse[i], mixed[i]};
+        static const char *const names[] = {"jvp of grad", "grad of grad", "grad of jvp"};
         for (int k = 0; k < 3; k++) {
             double *got = oracle_eval(&t->o, all[k]);
             compare(t, names[k], got, want, n, scale);
@@ -206,8 +212,8 @@ static void check_second(struct trial *t)
 #define MAX_FIRST 60000 // elements of inputs and result together
 #define MAX_SECOND 3000
 
-// Elements of the inputs and the result; INT64_MAX where there is nothing to compare (the maximum of
-// nothing is -inf: no number to take differences of).
+// Elements of the inputs and the result; INT64_MAX where there is nothing to compare (the maximum
+// of nothing is -inf: no number to take differences of).
 static int64_t work(const struct trial *t)
 {
     int64_t n = size_of(t->y);
@@ -244,7 +250,8 @@ static int check_row(const struct weir_op *op, bool second)
 
 static bool has_derivative(const struct weir_op *op)
 {
-    bool composite = op->cls == WEIR_OP_COMPOSITE && strcmp(op->name, "one_hot") && strcmp(op->name, "categorical");
+    bool composite = op->cls == WEIR_OP_COMPOSITE && strcmp(op->name, "one_hot") &&
+                     strcmp(op->name, "categorical");
     return op->vjp || op->jvp || composite;
 }
 
@@ -285,7 +292,7 @@ static struct oracle scratch(int n)
     memset(&c, 0, sizeof(c));
     c.n_in = n;
     for (int i = 0; i < n; i++)
-        c.in[i] = (struct weir_type) { WEIR_F32, weir_shape(3, 5) };
+        c.in[i] = (struct weir_type){WEIR_F32, weir_shape(3, 5)};
     snprintf(c.label, sizeof(c.label), "scratch");
     oracle_init(&o, &c, 7);
     return o;
@@ -296,8 +303,8 @@ static void expect_equal(struct oracle *o, weir_value *a, weir_value *b, double 
     double *p = oracle_eval(o, a), *q = oracle_eval(o, b);
     ck_assert(weir_shape_equal(&a->type.shape, &b->type.shape));
     for (int64_t i = 0; i < size_of(a); i++)
-        ck_assert_msg(fabs(p[i] - q[i]) <= bound * fmax(1.0, fabs(q[i])), "element %lld: %.15g, %.15g",
-                      (long long)i, p[i], q[i]);
+        ck_assert_msg(fabs(p[i] - q[i]) <= bound * fmax(1.0, fabs(q[i])),
+                      "element %lld: %.15g, %.15g", (long long)i, p[i], q[i]);
     free(p);
     free(q);
 }
@@ -305,8 +312,9 @@ static void expect_equal(struct oracle *o, weir_value *a, weir_value *b, double 
 START_TEST(any_value_can_be_wrt)
 {
     struct oracle o = scratch(2);
-    weir_value *h = weir_mul(o.in[0], o.in[1]), *y = weir_sum(weir_mul(weir_sin(h), o.in[0]), weir_all_axes, false);
-    weir_value *wrt[] = { h, o.in[0], o.in[1], h }, *dx[4];
+    weir_value *h = weir_mul(o.in[0], o.in[1]),
+               *y = weir_sum(weir_mul(weir_sin(h), o.in[0]), weir_all_axes, false);
+    weir_value *wrt[] = {h, o.in[0], o.in[1], h}, *dx[4];
     weir_grad(y, wrt, dx, 4);
     weir_value *dh = weir_mul(weir_cos(h), o.in[0]);
     expect_equal(&o, dx[0], dh, 1e-14);
@@ -336,7 +344,8 @@ START_TEST(absent_gradients)
 }
 END_TEST
 
-// The definition of the order: consumers from the last to the first, products contracted by weir_add.
+// The definition of the order: consumers from the last to the first, products contracted by
+// weir_add.
 START_TEST(cotangents_are_added_in_descending_order)
 {
     struct oracle o = scratch(1);
@@ -344,8 +353,8 @@ START_TEST(cotangents_are_added_in_descending_order)
     weir_value *a = weir_exp(x), *b = weir_mul(x, a), *c = weir_tanh(x);
     weir_value *y = weir_sum(weir_add(weir_add(a, b), c), weir_all_axes, false);
     weir_grad(y, &x, &dx, 1);
-    // a + b became fma(x, a, a), the last consumer of x; then tanh; then exp, which ends in a product
-    // with a. Each later product is contracted with the sum so far.
+    // a + b became fma(x, a, a), the last consumer of x; then tanh; then exp, which ends in a
+    // product with a. Each later product is contracted with the sum so far.
     ck_assert_ptr_eq(dx->op, &weir_op_fma);
     ck_assert_ptr_eq(dx->arg[1], a);
     weir_value *first_two = dx->arg[2];
@@ -395,7 +404,8 @@ START_TEST(checkpoint_recomputes)
 }
 END_TEST
 
-static void doubled_vjp(void *ctx, weir_value *const *in, weir_value *out, weir_value *dout, weir_value **din)
+static void doubled_vjp(void *ctx, weir_value *const *in, weir_value *out, weir_value *dout,
+                        weir_value **din)
 {
     din[0] = weir_mul_c(dout, 2.0);
 }
@@ -421,9 +431,10 @@ START_TEST(storage_types_round_forward_only)
 {
     struct oracle o = scratch(2);
     weir_value *half = weir_cast(o.in[0], WEIR_BF16);
-    weir_value *y = weir_mul(weir_cast(weir_transpose(half, 0, 1), WEIR_F32), weir_transpose(o.in[1], 0, 1));
+    weir_value *y =
+        weir_mul(weir_cast(weir_transpose(half, 0, 1), WEIR_F32), weir_transpose(o.in[1], 0, 1));
     weir_value *dx[2], *dy, *u = weir_transpose(o.in[1], 0, 1);
-    weir_value *const wrt[] = { o.in[0], half };
+    weir_value *const wrt[] = {o.in[0], half};
     weir_vjp(&y, &u, 1, wrt, dx, 2);
     ck_assert_int_eq(dx[1]->type.dtype, WEIR_F32);
     expect_equal(&o, dx[0], weir_mul(o.in[1], o.in[1]), 1e-15);
@@ -440,7 +451,8 @@ START_TEST(ties_go_to_the_first)
     double *x = o.data[0];
     for (int i = 0; i < 15; i++)
         x[i] = i % 3; // columns 2, 5, 8, .. hold the maximum
-    weir_value *rows = weir_reduce_max(o.in[0], weir_axes(1), false), *all = weir_reduce_max(o.in[0], weir_all_axes, false);
+    weir_value *rows = weir_reduce_max(o.in[0], weir_axes(1), false),
+               *all = weir_reduce_max(o.in[0], weir_all_axes, false);
     weir_value *dx, *one = weir_broadcast(weir_f32(o.g, 1.0), weir_shape(3));
     weir_vjp(&rows, &one, 1, o.in, &dx, 1);
     double *got = oracle_eval(&o, dx);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The legal rewrites: each applies where it should, keeps the bits at the edges (±0, subnormals, huge,
-// infinities, NaN as one class), and does not apply to its illegal neighbours. CSE, dead values,
-// composites, recompute regions and folding.
+// The legal rewrites: each applies where it should, keeps the bits at the edges (±0, subnormals,
+// huge, infinities, NaN as one class), and does not apply to its illegal neighbours. CSE, dead
+// values, composites, recompute regions and folding.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,26 @@
 #include "graph/ops/rows.h"
 #include "support/support.h"
 
-static const float edges[] = { 0.0f, -0.0f, 0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, 0x1p-126f, -0x1p-126f,
-                               1.0f, -1.0f, 3.0f, 0x1.fffffep-1f, 0x1.000002p0f, 0x1.921fb6p1f, 0x1p127f,
-                               0x1.fffffep127f, -0x1.fffffep127f, INFINITY, -INFINITY, NAN, 0x1.555556p-120f };
+static const float edges[] = {0.0f,
+                              -0.0f,
+                              0x1p-149f,
+                              -0x1p-149f,
+                              0x1.fffffcp-127f,
+                              0x1p-126f,
+                              -0x1p-126f,
+                              1.0f,
+                              -1.0f,
+                              3.0f,
+                              0x1.fffffep-1f,
+                              0x1.000002p0f,
+                              0x1.921fb6p1f,
+                              0x1p127f,
+                              0x1.fffffep127f,
+                              -0x1.fffffep127f,
+                              INFINITY,
+                              -INFINITY,
+                              NAN,
+                              0x1.555556p-120f};
 #define N ((int64_t)WEIR_COUNT(edges))
 
 // A graph with one f32 input of the edge values and one of the same values in another order.
@@ -82,10 +99,10 @@ static uint32_t *evaluate(struct bench *b, weir_value *y, weir_value *const *val
     for (int i = 0; i < (values ? n_values : b->g->n_values); i++) {
         weir_value *v = (values ? values : b->g->values)[i];
         if (v->op == &weir_op_input)
-            leaves[n++] = (struct weir_eval_leaf) { v, v->attrs.input.index == 0 ? edges : b->z_data };
+            leaves[n++] = (struct weir_eval_leaf){v, v->attrs.input.index == 0 ? edges : b->z_data};
     }
     uint32_t *out = calloc((size_t)weir_shape_size(&y->type.shape) + 1, 4);
-    test_ok(weir_eval(&y, 1, weir_isa_best(), 1, leaves, n, (void *[]) { out }));
+    test_ok(weir_eval(&y, 1, weir_isa_best(), 1, leaves, n, (void *[]){out}));
     return out;
 }
 
@@ -99,8 +116,10 @@ static void same_bits(struct bench *b, const char *name, weir_value *y)
 {
     uint32_t *want = evaluate(b, y, NULL, 0), *got = evaluate(b, b->out, b->live, b->n_live);
     for (int64_t i = 0; i < weir_shape_size(&y->type.shape); i++)
-        ck_assert_msg(got[i] == want[i] || (y->type.dtype == WEIR_F32 && is_nan_bits(got[i]) && is_nan_bits(want[i])),
-                      "%s, element %lld: %08x, should be %08x", name, (long long)i, got[i], want[i]);
+        ck_assert_msg(got[i] == want[i] || (y->type.dtype == WEIR_F32 && is_nan_bits(got[i]) &&
+                                            is_nan_bits(want[i])),
+                      "%s, element %lld: %08x, should be %08x", name, (long long)i, got[i],
+                      want[i]);
     free(want);
     free(got);
 }
@@ -170,8 +189,9 @@ static weir_value *build_view_on_view(struct bench *b)
 
 static weir_value *build_permutes(struct bench *b)
 {
-    weir_value *y = weir_reshape(weir_reshape(b->x, weir_shape(2, 2, N / 4)), weir_shape(1, 4, N / 4));
-    return weir_neg(weir_permute(weir_permute(y, (int[]) { 1, 2, 0 }), (int[]) { 1, 2, 0 }));
+    weir_value *y =
+        weir_reshape(weir_reshape(b->x, weir_shape(2, 2, N / 4)), weir_shape(1, 4, N / 4));
+    return weir_neg(weir_permute(weir_permute(y, (int[]){1, 2, 0}), (int[]){1, 2, 0}));
 }
 
 static weir_value *build_view_of_uniform(struct bench *b)
@@ -188,7 +208,7 @@ static weir_value *build_fold_uniform(struct bench *b)
 
 static weir_value *build_fold_reduce(struct bench *b)
 {
-    float data[] = { 1.5f, -2.25f, 0x1p-140f, 8.0f };
+    float data[] = {1.5f, -2.25f, 0x1p-140f, 8.0f};
     weir_value *k = weir_constant(b->g, WEIR_F32, weir_shape(2, 2), data);
     return weir_mul(b->x, weir_sum(weir_transpose(k, 0, 1), weir_all_axes, false));
 }
@@ -199,21 +219,21 @@ static const struct {
     const char *gone; // this op is not among the live values
     int n_live;
 } applied[] = {
-    { "mul_one", build_mul_one, "constant", 3 },
-    { "sub_zero", build_sub_zero, "sub", 2 },
-    { "sub_zero", build_sub_zero_bits, "sub", 1 },
-    { "add_minus_zero", build_add_minus_zero, "add", 1 },
-    { "neg_neg", build_neg_neg, "neg", 1 },
-    { "twice", build_twice, "mul", 2 },
-    { "div_power_of_two", build_div_power_of_two, "div", 4 },
-    { "div_power_of_two", build_div_minus_power, "div", 4 },
-    { "select_known", build_select_known, "select", 1 },
-    { "view_nothing", build_view_nothing, "slice", 1 },
-    { "view_on_view", build_view_on_view, "reshape", 3 },
-    { "view_on_view", build_permutes, "slice", 4 },
-    { "view_of_uniform", build_view_of_uniform, "slice", 4 },
-    { "fold_uniform", build_fold_uniform, "exp", 4 },
-    { "fold", build_fold_reduce, "sum", 4 },
+    {"mul_one", build_mul_one, "constant", 3},
+    {"sub_zero", build_sub_zero, "sub", 2},
+    {"sub_zero", build_sub_zero_bits, "sub", 1},
+    {"add_minus_zero", build_add_minus_zero, "add", 1},
+    {"neg_neg", build_neg_neg, "neg", 1},
+    {"twice", build_twice, "mul", 2},
+    {"div_power_of_two", build_div_power_of_two, "div", 4},
+    {"div_power_of_two", build_div_minus_power, "div", 4},
+    {"select_known", build_select_known, "select", 1},
+    {"view_nothing", build_view_nothing, "slice", 1},
+    {"view_on_view", build_view_on_view, "reshape", 3},
+    {"view_on_view", build_permutes, "slice", 4},
+    {"view_of_uniform", build_view_of_uniform, "slice", 4},
+    {"fold_uniform", build_fold_uniform, "exp", 4},
+    {"fold", build_fold_reduce, "sum", 4},
 };
 
 START_TEST(a_rewrite_keeps_the_bits)
@@ -222,11 +242,12 @@ START_TEST(a_rewrite_keeps_the_bits)
     bench_init(&b);
     weir_value *y = applied[_i].build(&b);
     simplify(&b, y, NULL);
-    struct weir_strbuf text = { 0 };
+    struct weir_strbuf text = {0};
     weir_simplify_dump(b.live, b.n_live, &text);
-    ck_assert_msg(count(&b, applied[_i].gone) == 0, "%s: %s is still there:\n%s", applied[_i].rewrite,
-                  applied[_i].gone, text.s);
-    ck_assert_msg(b.n_live == applied[_i].n_live, "%s: %d values:\n%s", applied[_i].rewrite, b.n_live, text.s);
+    ck_assert_msg(count(&b, applied[_i].gone) == 0, "%s: %s is still there:\n%s",
+                  applied[_i].rewrite, applied[_i].gone, text.s);
+    ck_assert_msg(b.n_live == applied[_i].n_live, "%s: %d values:\n%s", applied[_i].rewrite,
+                  b.n_live, text.s);
     same_bits(&b, applied[_i].rewrite, y);
     weir_strbuf_free(&text);
     bench_finish(&b);
@@ -299,7 +320,8 @@ static weir_value *keep_factor(struct bench *b)
 static weir_value *keep_contraction(struct bench *b)
 {
     weir_value *p = weir_mul(b->x, b->z);
-    return weir_add(weir_reshape(p, weir_shape(2, N / 2)), weir_reshape(b->x, weir_shape(2, N / 2)));
+    return weir_add(weir_reshape(p, weir_shape(2, N / 2)),
+                    weir_reshape(b->x, weir_shape(2, N / 2)));
 }
 
 static const struct {
@@ -307,10 +329,10 @@ static const struct {
     const char *stays;
     int times;
 } kept[] = {
-    { keep_add_zero, "add", 1 }, { keep_sub_minus_zero, "sub", 1 }, { keep_mul_zero, "mul", 1 },
-    { keep_sub_self, "sub", 1 }, { keep_div_three, "div", 1 }, { keep_div_tiny, "div", 1 },
-    { keep_div_huge, "div", 1 }, { keep_cast, "cast", 2 }, { keep_reassociation, "mul", 2 },
-    { keep_factor, "mul", 1 }, { keep_contraction, "add", 1 },
+    {keep_add_zero, "add", 1}, {keep_sub_minus_zero, "sub", 1}, {keep_mul_zero, "mul", 1},
+    {keep_sub_self, "sub", 1}, {keep_div_three, "div", 1},      {keep_div_tiny, "div", 1},
+    {keep_div_huge, "div", 1}, {keep_cast, "cast", 2},          {keep_reassociation, "mul", 2},
+    {keep_factor, "mul", 1},   {keep_contraction, "add", 1},
 };
 
 START_TEST(illegal_rewrites_do_not_happen)
@@ -330,7 +352,8 @@ START_TEST(integers)
     struct bench b;
     bench_init(&b);
     weir_value *i = weir_cast(b.x, WEIR_I32);
-    weir_value *y = weir_add(weir_sub(weir_mul(i, weir_i32(b.g, 1)), weir_i32(b.g, 0)), weir_i32(b.g, 0));
+    weir_value *y =
+        weir_add(weir_sub(weir_mul(i, weir_i32(b.g, 1)), weir_i32(b.g, 0)), weir_i32(b.g, 0));
     simplify(&b, weir_neg(weir_neg(y)), NULL);
     ck_assert_int_eq(b.n_live, 2);
     same_bits(&b, "integers", y);
@@ -350,7 +373,7 @@ START_TEST(equal_values_merge)
     ck_assert_int_eq(b.n_live, 6); // x, 2, broadcast, add, exp, add
     ck_assert_ptr_eq(b.out->arg[0], b.out->arg[1]);
     same_bits(&b, "cse", y);
-    simplify(&b, y, &(struct weir_simplify_params) { .no_rewrites = true });
+    simplify(&b, y, &(struct weir_simplify_params){.no_rewrites = true});
     ck_assert_int_eq(count(&b, "exp"), 2);
     simplify(&b, weir_sub(weir_mul(b.x, c(&b, 0.0)), weir_mul(b.x, c(&b, -0.0))), NULL);
     ck_assert_int_eq(count(&b, "constant"), 2); // +0 and -0 differ
@@ -382,7 +405,8 @@ START_TEST(composites_share_with_their_gradient)
 {
     struct bench b;
     bench_init(&b);
-    weir_value *x = weir_reshape(b.x, weir_shape(4, N / 4)), *y = weir_layer_norm(x, NULL, NULL, 1e-5), *dx;
+    weir_value *x = weir_reshape(b.x, weir_shape(4, N / 4)),
+               *y = weir_layer_norm(x, NULL, NULL, 1e-5), *dx;
     weir_value *u = weir_reshape(b.z, weir_shape(4, N / 4));
     weir_vjp(&y, &u, 1, &x, &dx, 1);
     weir_value *both = weir_add(y, dx);
@@ -400,8 +424,8 @@ START_TEST(claimed_composites_stay)
     struct bench b;
     bench_init(&b);
     weir_value *y = weir_softmax(weir_silu(b.x), 0);
-    static const char *const names[] = { "softmax", NULL };
-    simplify(&b, y, &(struct weir_simplify_params) { .claimed = names });
+    static const char *const names[] = {"softmax", NULL};
+    simplify(&b, y, &(struct weir_simplify_params){.claimed = names});
     ck_assert_int_eq(count(&b, "softmax"), 1);
     ck_assert_int_eq(count(&b, "reduce_max"), 0);
     ck_assert_int_eq(count(&b, "sigmoid"), 1);
@@ -419,8 +443,8 @@ START_TEST(the_graph_is_not_changed)
     ck_assert_int_eq(b.g->n_values, n);
     ck_assert_ptr_eq(y->op, &weir_op_mul);
     ck_assert_ptr_eq(y->arg[0]->op, &weir_op_div);
-    struct weir_strbuf text = { 0 };
-    simplify(&b, weir_name(y, "quarter"), &(struct weir_simplify_params) { .dump = &text });
+    struct weir_strbuf text = {0};
+    simplify(&b, weir_name(y, "quarter"), &(struct weir_simplify_params){.dump = &text});
     ck_assert_ptr_nonnull(strstr(text.s, "mul f32 (20) %0 %2"));
     weir_strbuf_free(&text);
     bench_finish(&b);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folding of constants through the host loop nests: the same code that defines the operation, so the
-// same bits as if it ran on the device.
+// Folding of constants through the host loop nests: the same code that defines the operation, so
+// the same bits as if it ran on the device.
 #include <string.h>
 
 #include "compile/rewrite.h"
 #include "graph/nest.h"
-#include "graph/op.h"
+#include "graph/ops/rows.h"
 #include "graph/view.h"
 
 #define MAX_ELEMENTS 4096 // a larger result is cheaper to compute than to store and upload
@@ -16,15 +16,15 @@ static bool operand(weir_value *v, struct weir_nd *nd, void **ptr)
 {
     struct weir_layout l;
     weir_layout_of(v, NULL, NULL, &l);
-    if (l.base->op->cls != WEIR_OP_LEAF || !l.base->attrs.constant.data ||
-        strcmp(l.base->op->name, "constant") != 0)
+    if (l.base->op != &weir_op_constant)
         return false;
     nd->dtype = v->type.dtype;
     nd->rank = v->type.shape.rank;
     memcpy(nd->dim, v->type.shape.dim, sizeof(nd->dim));
     memcpy(nd->stride, l.stride, sizeof(nd->stride));
     // Loop nests take all operands as void *; they do not write inputs.
-    *ptr = (char *)(uintptr_t)l.base->attrs.constant.data + l.offset * (int64_t)weir_dtype_size(nd->dtype);
+    *ptr = (char *)(uintptr_t)l.base->attrs.constant.data +
+           l.offset * (int64_t)weir_dtype_size(nd->dtype);
     return true;
 }
 
@@ -69,8 +69,8 @@ const void *weir_fold(weir_value *v, weir_arena *arena)
     ptr[v->arity + 1] = weir_arena_alloc(arena, scratch);
     if (!ptr[v->arity] || !ptr[v->arity + 1])
         return NULL;
-    struct weir_nest_call call = { .n_in = v->arity, .n_out = 1, .in = nd, .out = out,
-                                   .attrs = v->attrs, .threads = 1 };
+    struct weir_nest_call call = {
+        .n_in = v->arity, .n_out = 1, .in = nd, .out = out, .attrs = v->attrs, .threads = 1};
     fn(&call, ptr);
     return ptr[v->arity];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of rewrite.h. None moves a factor through a sum or a contraction, none makes or splits an
-// fma, none drops a cast: those change bits.
+// The rows of rewrite.h. None moves a factor through a sum or a contraction, none makes or splits
+// an fma, none drops a cast: those change bits.
 #include "compile/rewrite.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@ static bool is_int(const weir_value *v, uint32_t c)
 {
     const weir_value *k = weir_uniform(v);
     return k && (k->type.dtype == WEIR_I32 || k->type.dtype == WEIR_U32) &&
-        memcmp(k->attrs.constant.data, &c, sizeof(c)) == 0;
+           memcmp(k->attrs.constant.data, &c, sizeof(c)) == 0;
 }
 
 // --- arithmetic with a neutral operand ---
@@ -72,12 +72,13 @@ static weir_value *twice(struct weir_rewriter *r, weir_value *v)
     for (int i = 0; i < 2; i++) {
         weir_value *x = v->arg[1 - i];
         if (is_f32(v->arg[i], 2.0f))
-            return weir_rewrite_make(r, &weir_op_add, (weir_value *[]) { x, x }, 2, NULL, &v->type, v);
+            return weir_rewrite_make(r, &weir_op_add, (weir_value *[]){x, x}, 2, NULL, &v->type, v);
     }
     return NULL;
 }
 
-// x / ±2^k: the reciprocal is exact, so both round the same number. Only normal reciprocals are taken.
+// x / ±2^k: the reciprocal is exact, so both round the same number. Only normal reciprocals are
+// taken.
 static weir_value *div_power_of_two(struct weir_rewriter *r, weir_value *v)
 {
     const weir_value *k = v->op == &weir_op_div ? weir_uniform(v->arg[1]) : NULL;
@@ -97,7 +98,8 @@ static weir_value *div_power_of_two(struct weir_rewriter *r, weir_value *v)
         factor = weir_rewrite_make(r, &weir_op_broadcast, &factor, 1, &attrs, &v->type, v);
     if (!factor)
         return NULL;
-    return weir_rewrite_make(r, &weir_op_mul, (weir_value *[]) { v->arg[0], factor }, 2, NULL, &v->type, v);
+    return weir_rewrite_make(r, &weir_op_mul, (weir_value *[]){v->arg[0], factor}, 2, NULL,
+                             &v->type, v);
 }
 
 static weir_value *select_known(struct weir_rewriter *r, weir_value *v)
@@ -118,7 +120,8 @@ static weir_value *view_nothing(struct weir_rewriter *r, weir_value *v)
         if (v->op == &weir_op_permute && v->attrs.permute.perm[a] != a)
             return NULL;
         if (v->op == &weir_op_slice && v->type.shape.dim[a] > 0 &&
-            (v->attrs.slice.start[a] != 0 || (v->attrs.slice.step[a] != 1 && v->type.shape.dim[a] > 1)))
+            (v->attrs.slice.start[a] != 0 ||
+             (v->attrs.slice.step[a] != 1 && v->type.shape.dim[a] > 1)))
             return NULL;
     }
     return v->arg[0];
@@ -127,12 +130,13 @@ static weir_value *view_nothing(struct weir_rewriter *r, weir_value *v)
 // A view of one repeated constant is that constant, broadcast.
 static weir_value *view_of_uniform(struct weir_rewriter *r, weir_value *v)
 {
-    if (v->op->cls != WEIR_OP_VIEW || (v->op == &weir_op_broadcast && v->arg[0]->type.shape.rank == 0))
+    if (v->op->cls != WEIR_OP_VIEW ||
+        (v->op == &weir_op_broadcast && v->arg[0]->type.shape.rank == 0))
         return NULL;
     const weir_value *k = weir_uniform(v);
     if (!k)
         return NULL;
-    struct weir_type scalar = { .dtype = v->type.dtype };
+    struct weir_type scalar = {.dtype = v->type.dtype};
     weir_value *c = weir_rewrite_constant(r, &scalar, k->attrs.constant.data, k);
     if (!c || v->type.shape.rank == 0)
         return c;
@@ -153,7 +157,8 @@ static weir_value *view_on_view(struct weir_rewriter *r, weir_value *v)
         if (v->op == &weir_op_permute)
             attrs.permute.perm[a] = u->attrs.permute.perm[v->attrs.permute.perm[a]];
         if (v->op == &weir_op_slice) {
-            attrs.slice.start[a] = u->attrs.slice.start[a] + v->attrs.slice.start[a] * u->attrs.slice.step[a];
+            attrs.slice.start[a] =
+                u->attrs.slice.start[a] + v->attrs.slice.start[a] * u->attrs.slice.step[a];
             attrs.slice.step[a] = u->attrs.slice.step[a] * v->attrs.slice.step[a];
         }
     }
@@ -172,12 +177,12 @@ static weir_value *fold_uniform(struct weir_rewriter *r, weir_value *v)
         return NULL;
     for (int i = 0; i < v->arity; i++) {
         const weir_value *k = weir_uniform(v->arg[i]);
-        struct weir_type type = { .dtype = v->arg[i]->type.dtype };
+        struct weir_type type = {.dtype = v->arg[i]->type.dtype};
         scalar[i] = k ? weir_rewrite_constant(r, &type, k->attrs.constant.data, k) : NULL;
         if (!scalar[i])
             return NULL;
     }
-    struct weir_type type = { .dtype = v->type.dtype };
+    struct weir_type type = {.dtype = v->type.dtype};
     weir_value *y = weir_rewrite_make(r, v->op, scalar, v->arity, &v->attrs, &type, v);
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
@@ -187,8 +192,8 @@ static weir_value *fold_uniform(struct weir_rewriter *r, weir_value *v)
 
 // --- rows ---
 
-#define ROW(name_, desc_) \
-    static const struct weir_rewrite row_##name_ = { .name = #name_, .desc = desc_, .apply = name_ }
+#define ROW(name_, desc_)                                                                          \
+    static const struct weir_rewrite row_##name_ = {.name = #name_, .desc = desc_, .apply = name_}
 ROW(mul_one, "x 1 = x");
 ROW(sub_zero, "x - (+0) = x");
 ROW(add_minus_zero, "x + (-0) = x; integers: x + 0 = x");
@@ -202,7 +207,7 @@ ROW(view_on_view, "reshape, permute, broadcast or slice of the same kind");
 ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
 
 const struct weir_rewrite *const weir_rewrites[] = {
-    &row_view_nothing, &row_view_of_uniform, &row_view_on_view, &row_fold_uniform, &row_mul_one,
-    &row_sub_zero, &row_add_minus_zero, &row_neg_neg, &row_twice, &row_div_power_of_two,
-    &row_select_known, NULL,
+    &row_view_nothing, &row_view_of_uniform,  &row_view_on_view,   &row_fold_uniform,
+    &row_mul_one,      &row_sub_zero,         &row_add_minus_zero, &row_neg_neg,
+    &row_twice,        &row_div_power_of_two, &row_select_known,   NULL,
 };

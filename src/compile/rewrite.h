@@ -15,14 +15,14 @@ struct weir_rewrite {
 };
 extern const struct weir_rewrite *const weir_rewrites[]; // NULL-ended, tried in order
 
-// A new value in place of `like` (whose origin, name and recompute region it takes), itself rewritten
-// and merged with an equal one. NULL when out of memory.
-weir_value *weir_rewrite_make(struct weir_rewriter *r, const struct weir_op *op, weir_value *const *arg,
-                              int arity, const union weir_attrs *attrs, const struct weir_type *type,
-                              const weir_value *like);
+// A new value in place of `like` (whose origin, name and recompute region it takes), itself
+// rewritten and merged with an equal one. NULL when out of memory.
+weir_value *weir_rewrite_make(struct weir_rewriter *r, const struct weir_op *op,
+                              weir_value *const *arg, int arity, const union weir_attrs *attrs,
+                              const struct weir_type *type, const weir_value *like);
 // The same for a constant (data is copied).
-weir_value *weir_rewrite_constant(struct weir_rewriter *r, const struct weir_type *type, const void *data,
-                                  const weir_value *like);
+weir_value *weir_rewrite_constant(struct weir_rewriter *r, const struct weir_type *type,
+                                  const void *data, const weir_value *like);
 
 // The constant of one element that v repeats, looking through views; NULL if it is none.
 const weir_value *weir_uniform(const weir_value *v);

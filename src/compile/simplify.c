@@ -17,13 +17,13 @@ struct weir_rewriter {
     weir_graph *g;
     weir_arena *arena;
     const struct weir_simplify_params *params;
-    bool *used;            // by id in g
-    weir_value **to;       // by id in g: the copy
-    weir_value **list;     // the copies, in order; list[i]->id == i
+    bool *used;        // by id in g
+    weir_value **to;   // by id in g: the copy
+    weir_value **list; // the copies, in order; list[i]->id == i
     int n, cap;
-    int *table;            // open addressing over the list: index + 1, 0 = free
-    size_t n_table;        // a power of two
-    bool failed;           // out of memory
+    int *table;     // open addressing over the list: index + 1, 0 = free
+    size_t n_table; // a power of two
+    bool failed;    // out of memory
 };
 
 // --- the list and its table ---
@@ -113,7 +113,8 @@ static weir_value *append(struct weir_rewriter *r, const weir_value *v)
     if (copy && v->name)
         copy->name = weir_arena_strdup(r->arena, v->name);
     if (copy && v->op == &weir_op_constant && v->attrs.constant.size > 0)
-        copy->attrs.constant.data = weir_arena_memdup(r->arena, v->attrs.constant.data, v->attrs.constant.size);
+        copy->attrs.constant.data =
+            weir_arena_memdup(r->arena, v->attrs.constant.data, v->attrs.constant.size);
     if (!copy || (v->arity > 0 && !copy->arg) || (v->parts && !copy->parts) ||
         (v->op == &weir_op_constant && !copy->attrs.constant.data)) {
         r->failed = true;
@@ -142,14 +143,21 @@ static weir_value *place(struct weir_rewriter *r, weir_value *v)
     return data ? weir_rewrite_constant(r, &v->type, data, v) : append(r, v);
 }
 
-weir_value *weir_rewrite_make(struct weir_rewriter *r, const struct weir_op *op, weir_value *const *arg,
-                              int arity, const union weir_attrs *attrs, const struct weir_type *type,
-                              const weir_value *like)
+weir_value *weir_rewrite_make(struct weir_rewriter *r, const struct weir_op *op,
+                              weir_value *const *arg, int arity, const union weir_attrs *attrs,
+                              const struct weir_type *type, const weir_value *like)
 {
-    weir_value *args[4] = { 0 };
-    weir_value v = { .graph = r->g, .op = op, .recompute = like->recompute, .type = *type, .n_parts = 1,
-                     .arity = arity, .arg = args, .name = like->name, .file = like->file,
-                     .line = like->line };
+    weir_value *args[4] = {0};
+    weir_value v = {.graph = r->g,
+                    .op = op,
+                    .recompute = like->recompute,
+                    .type = *type,
+                    .n_parts = 1,
+                    .arity = arity,
+                    .arg = args,
+                    .name = like->name,
+                    .file = like->file,
+                    .line = like->line};
     for (int i = 0; i < arity; i++)
         args[i] = arg[i];
     if (attrs)
@@ -157,11 +165,16 @@ weir_value *weir_rewrite_make(struct weir_rewriter *r, const struct weir_op *op,
     return place(r, &v);
 }
 
-weir_value *weir_rewrite_constant(struct weir_rewriter *r, const struct weir_type *type, const void *data,
-                                  const weir_value *like)
+weir_value *weir_rewrite_constant(struct weir_rewriter *r, const struct weir_type *type,
+                                  const void *data, const weir_value *like)
 {
-    weir_value v = { .graph = r->g, .op = &weir_op_constant, .type = *type, .n_parts = 1,
-                     .name = like->name, .file = like->file, .line = like->line };
+    weir_value v = {.graph = r->g,
+                    .op = &weir_op_constant,
+                    .type = *type,
+                    .n_parts = 1,
+                    .name = like->name,
+                    .file = like->file,
+                    .line = like->line};
     v.attrs.constant.data = data;
     v.attrs.constant.size = (size_t)weir_shape_size(&type->shape) * weir_dtype_size(type->dtype);
     return append(r, &v);
@@ -208,7 +221,8 @@ static weir_value *copy(struct weir_rewriter *r, const weir_value *v)
     if (is_replaced(r, v))
         return r->to[v->body->id];
     weir_value *few[8];
-    weir_value **arg = v->arity <= 8 ? few : weir_arena_array(r->arena, (size_t)v->arity, sizeof(*arg));
+    weir_value **arg =
+        v->arity <= 8 ? few : weir_arena_array(r->arena, (size_t)v->arity, sizeof(*arg));
     if (!arg) {
         r->failed = true;
         return NULL;
@@ -246,14 +260,14 @@ static int drop_dead(struct weir_rewriter *r, weir_value **outputs, int n_output
     return n;
 }
 
-enum weir_status weir_simplify(weir_graph *g, weir_value *const *outputs, int n_outputs, weir_arena *arena,
-                               weir_value ***live, int *n_live, weir_value **new_outputs,
-                               const struct weir_simplify_params *params)
+enum weir_status weir_simplify(weir_graph *g, weir_value *const *outputs, int n_outputs,
+                               weir_arena *arena, weir_value ***live, int *n_live,
+                               weir_value **new_outputs, const struct weir_simplify_params *params)
 {
     static const struct weir_simplify_params defaults;
     if (weir_graph_status(g) != WEIR_OK)
         return weir_graph_status(g);
-    struct weir_rewriter r = { .g = g, .arena = arena, .params = params ? params : &defaults };
+    struct weir_rewriter r = {.g = g, .arena = arena, .params = params ? params : &defaults};
     r.used = weir_arena_array(arena, (size_t)g->n_values + 1, sizeof(*r.used));
     r.to = weir_arena_array(arena, (size_t)g->n_values + 1, sizeof(*r.to));
     r.failed = !r.used || !r.to;
@@ -282,7 +296,8 @@ void weir_simplify_dump(weir_value *const *live, int n_live, struct weir_strbuf 
     char shape[160];
     for (int i = 0; i < n_live; i++) {
         const weir_value *v = live[i];
-        weir_strbuf_printf(out, "%%%d = %s %s %s", v->id, v->op->name, weir_dtype_name(v->type.dtype),
+        weir_strbuf_printf(out, "%%%d = %s %s %s", v->id, v->op->name,
+                           weir_dtype_name(v->type.dtype),
                            weir_shape_text(&v->type.shape, shape, sizeof(shape)));
         for (int k = 0; k < v->arity; k++)
             weir_strbuf_printf(out, " %%%d", v->arg[k]->id);

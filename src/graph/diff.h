@@ -3,8 +3,8 @@
 //
 // A rule is linear in dy (vjp) or dx (jvp) and builds ordinary values, so it can be differentiated
 // again. vjp: dy[k] is the cotangent of the k-th result, NULL if absent; dx[i] is NULL on entry and
-// stays so where there is no gradient. jvp: dx[i] is the tangent of argument i, NULL if zero (at least
-// one is not); dy[k] likewise. Cotangents and tangents of f16 and bf16 values are f32.
+// stays so where there is no gradient. jvp: dx[i] is the tangent of argument i, NULL if zero (at
+// least one is not); dy[k] likewise. Cotangents and tangents of f16 and bf16 values are f32.
 #ifndef WEIR_GRAPH_DIFF_H
 #define WEIR_GRAPH_DIFF_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reverse mode, graph to graph. The walk goes over the values as they were built, from the last to the
-// first, so the cotangents of a value are added in descending consumer index (a consumer that uses a
-// value twice adds its arguments' cotangents in argument order; a seed in dy comes before all). An
-// absent cotangent is absent, never a tensor of zeros. The sums are weir_add calls, which contract as
-// any call of weir_add does.
+// Reverse mode, graph to graph. The walk goes over the values as they were built, from the last to
+// the first, so the cotangents of a value are added in descending consumer index (a consumer that
+// uses a value twice adds its arguments' cotangents in argument order; a seed in dy comes before
+// all). An absent cotangent is absent, never a tensor of zeros. The sums are weir_add calls, which
+// contract as any call of weir_add does.
 //
 // Cotangents of f16 and bf16 values are f32: rounding to a storage type counts as the identity, and
 // only f32 can be added.
@@ -14,11 +14,11 @@
 // The state of one walk. Arrays are indexed by value id.
 struct walk {
     weir_graph *g;
-    int n;                 // values that existed when the walk began; rules append more behind them
-    bool *needs;           // depends on a wrt value through differentiable steps
-    bool *reached;         // y depends on it
-    weir_value **cot;      // cotangent so far (of a value with one result), or NULL
-    weir_value ***parts;   // the same for values with several results
+    int n;               // values that existed when the walk began; rules append more behind them
+    bool *needs;         // depends on a wrt value through differentiable steps
+    bool *reached;       // y depends on it
+    weir_value **cot;    // cotangent so far (of a value with one result), or NULL
+    weir_value ***parts; // the same for values with several results
 };
 
 bool weir_is_float(enum weir_dtype dtype)
@@ -53,7 +53,7 @@ weir_value *weir_accumulate(weir_value *sum, weir_value *term)
 
 struct weir_axes weir_axes_of(uint32_t mask)
 {
-    struct weir_axes axes = { 0 };
+    struct weir_axes axes = {0};
     for (int a = 0; a < WEIR_MAX_RANK; a++)
         if (mask >> a & 1)
             axes.axis[axes.n++] = a;
@@ -95,7 +95,7 @@ static void walk_finish(struct walk *w)
 
 static bool walk_init(struct walk *w, weir_graph *g)
 {
-    *w = (struct walk) { .g = g, .n = g->n_values };
+    *w = (struct walk){.g = g, .n = g->n_values};
     size_t n = (size_t)w->n + 1;
     w->needs = calloc(n, sizeof(*w->needs));
     w->reached = calloc(n, sizeof(*w->reached));
@@ -186,8 +186,9 @@ static int frontier(weir_value *v, int start, bool *seen, weir_value **list)
     return n_list;
 }
 
-// A checkpoint: the body is built again in a recompute region of its own, which simplify never merges
-// with the original, and the walk goes through that copy. Values the body captured count as arguments.
+// A checkpoint: the body is built again in a recompute region of its own, which simplify never
+// merges with the original, and the walk goes through that copy. Values the body captured count as
+// arguments.
 static void step_checkpoint(struct walk *w, weir_value *v)
 {
     weir_graph *g = w->g;
@@ -223,7 +224,7 @@ static void step_checkpoint(struct walk *w, weir_value *v)
 // v's own body computed (a norm's mean, say) whether that is the original or a recomputed one.
 static void step_rule(struct walk *w, weir_value *v)
 {
-    weir_value *few[8] = { 0 };
+    weir_value *few[8] = {0};
     weir_value **dx = v->arity <= 8 ? few : calloc((size_t)v->arity, sizeof(*dx));
     if (!dx) {
         weir_graph_fail(w->g, "out of memory");
@@ -281,7 +282,8 @@ static bool seeds_fit(weir_value *const *y, weir_value *const *dy, int n_y)
             return false;
         }
         if ((!dy || !dy[i]) && weir_shape_size(&y[i]->type.shape) != 1) {
-            weir_graph_fail(y[i]->graph, "grad: the loss is not a scalar; give its cotangent to weir_vjp");
+            weir_graph_fail(y[i]->graph,
+                            "grad: the loss is not a scalar; give its cotangent to weir_vjp");
             return false;
         }
     }
@@ -305,8 +307,9 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
         first = x[i]->id < first ? x[i]->id : first;
     for (int i = 0; i < n_y; i++)
         seed(&w, y[i], dy ? dy[i] : NULL);
-    // At most one rule per value is applied, whichever the number of uses: every consumer has a larger
-    // id and is done by then. A wrt value passes its cotangent on, another wrt may lie below it.
+    // At most one rule per value is applied, whichever the number of uses: every consumer has a
+    // larger id and is done by then. A wrt value passes its cotangent on, another wrt may lie below
+    // it.
     for (int id = w.n - 1; id >= first; id--)
         if (w.reached[id] && w.needs[id])
             step(&w, g->values[id]);
@@ -315,13 +318,14 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
     walk_finish(&w);
 }
 
-void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x, weir_value **dx, int n_x)
+void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
+              weir_value **dx, int n_x)
 {
     if (n_y <= 0 || n_x <= 0)
         return;
     weir_graph *g = y[0]->graph;
-    bool usable = all_usable(y, n_y, g) && all_usable(x, n_x, g) && (!dy || all_usable(dy, n_y, g)) &&
-        seeds_fit(y, dy, n_y);
+    bool usable = all_usable(y, n_y, g) && all_usable(x, n_x, g) &&
+                  (!dy || all_usable(dy, n_y, g)) && seeds_fit(y, dy, n_y);
     if (usable)
         weir_vjp_absent(y, dy, n_y, x, dx, n_x);
     for (int i = 0; i < n_x; i++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward mode, graph to graph: tangents are built in the order of the values. A tangent that is zero
-// everywhere is absent until the caller asks for it. Tangents of f16 and bf16 values are f32.
+// Forward mode, graph to graph: tangents are built in the order of the values. A tangent that is
+// zero everywhere is absent until the caller asks for it. Tangents of f16 and bf16 values are f32.
 #include <stdlib.h>
 
 #include "graph/diff.h"
@@ -23,7 +23,7 @@ static void walk_finish(struct walk *w)
 
 static bool walk_init(struct walk *w, weir_graph *g)
 {
-    *w = (struct walk) { .g = g, .n = g->n_values };
+    *w = (struct walk){.g = g, .n = g->n_values};
     size_t n = (size_t)w->n + 1;
     w->wanted = calloc(n, sizeof(*w->wanted));
     w->dot = calloc(n, sizeof(*w->dot));
@@ -63,10 +63,11 @@ static void mark_wanted(struct walk *w, weir_value *const *y, int n_y, int first
 
 static void step_rule(struct walk *w, weir_value *v)
 {
-    weir_value *few[8] = { 0 };
+    weir_value *few[8] = {0};
     weir_value **dx = v->arity <= 8 ? few : calloc((size_t)v->arity, sizeof(*dx));
     weir_value **dy = v->n_parts > 1
-        ? weir_arena_array(w->g->arena, (size_t)v->n_parts, sizeof(*dy)) : &w->dot[v->id];
+                          ? weir_arena_array(w->g->arena, (size_t)v->n_parts, sizeof(*dy))
+                          : &w->dot[v->id];
     if (!dx || !dy) {
         weir_graph_fail(w->g, "out of memory");
     } else {
@@ -100,14 +101,16 @@ static void step(struct walk *w, weir_value *v)
     }
 }
 
-static bool check(weir_value *const *y, int n_y, weir_value *const *x, weir_value *const *dx, int n_x)
+static bool check(weir_value *const *y, int n_y, weir_value *const *x, weir_value *const *dx,
+                  int n_x)
 {
     weir_graph *g = y[0]->graph;
     bool ok = true;
     for (int i = 0; i < n_y && ok; i++)
         ok = !weir_is_poison(y[i]) && y[i]->graph == g;
     for (int i = 0; i < n_x && ok; i++)
-        ok = !weir_is_poison(x[i]) && x[i]->graph == g && !weir_is_poison(dx[i]) && dx[i]->graph == g;
+        ok = !weir_is_poison(x[i]) && x[i]->graph == g && !weir_is_poison(dx[i]) &&
+             dx[i]->graph == g;
     if (!ok) {
         weir_graph_fail(g, "jvp: an argument is poisoned or belongs to another graph");
         return false;
@@ -136,11 +139,12 @@ static void walk_forward(struct walk *w, weir_value *const *y, int n_y, weir_val
             step(w, w->g->values[id]);
 }
 
-void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x, weir_value *const *dx, int n_x)
+void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,
+              weir_value *const *dx, int n_x)
 {
     if (n_y <= 0)
         return;
-    struct walk w = { 0 };
+    struct walk w = {0};
     weir_graph *g = y[0] ? y[0]->graph : NULL;
     bool ok = g && check(y, n_y, x, dx, n_x);
     if (ok && !walk_init(&w, g)) {
@@ -150,8 +154,9 @@ void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const 
     if (ok)
         walk_forward(&w, y, n_y, x, dx, n_x);
     for (int i = 0; i < n_y; i++)
-        dy[i] = !ok ? (g ? g->poison : NULL)
-            : w.dot[y[i]->id] ? w.dot[y[i]->id] : weir_zeros(g, y[i]->type.shape);
+        dy[i] = !ok               ? (g ? g->poison : NULL)
+                : w.dot[y[i]->id] ? w.dot[y[i]->id]
+                                  : weir_zeros(g, y[i]->type.shape);
     if (ok)
         walk_finish(&w);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations, and i1e (the partner that i0e's derivative needs). One elementwise chain each, forward
-// and backward, so both ways fuse into whatever is around them.
+// Activations, and i1e (the partner that i0e's derivative needs). One elementwise chain each,
+// forward and backward, so both ways fuse into whatever is around them.
 #include <stdio.h>
 
 #include "graph/diff.h"
@@ -111,16 +111,16 @@ static weir_value *chebyshev(weir_value *y, const double *c, int n)
 }
 
 static const double i1e_near[] = {
-    9.38153738649577178388e-9, -4.44505912879632808065e-8, 2.00329475355213526229e-7,
-    -8.56872026469545474066e-7, 3.47025130813767847674e-6, -1.32731636560394358279e-5,
-    4.78156510755005422638e-5, -1.61760815825896745588e-4, 5.12285956168575772895e-4,
-    -1.51357245063125314899e-3, 4.15642294431288815669e-3, -1.05640848946261981558e-2,
-    2.47264490306265168283e-2, -5.29459812080949914269e-2, 1.02643658689847095384e-1,
-    -1.76416518357834055153e-1, 2.52587186443633654823e-1 };
-static const double i1e_far[] = {
-    -3.83538038596423702205e-9, -2.63146884688951950684e-8, -2.51223623787020892529e-7,
-    -3.88256480887769039346e-6, -1.10588938762623716291e-4, -9.76109749136146840777e-3,
-    7.78576235018280120474e-1 };
+    9.38153738649577178388e-9,  -4.44505912879632808065e-8, 2.00329475355213526229e-7,
+    -8.56872026469545474066e-7, 3.47025130813767847674e-6,  -1.32731636560394358279e-5,
+    4.78156510755005422638e-5,  -1.61760815825896745588e-4, 5.12285956168575772895e-4,
+    -1.51357245063125314899e-3, 4.15642294431288815669e-3,  -1.05640848946261981558e-2,
+    2.47264490306265168283e-2,  -5.29459812080949914269e-2, 1.02643658689847095384e-1,
+    -1.76416518357834055153e-1, 2.52587186443633654823e-1};
+static const double i1e_far[] = {-3.83538038596423702205e-9, -2.63146884688951950684e-8,
+                                 -2.51223623787020892529e-7, -3.88256480887769039346e-6,
+                                 -1.10588938762623716291e-4, -9.76109749136146840777e-3,
+                                 7.78576235018280120474e-1};
 
 weir_value *weir_i1e(weir_value *x)
 {
@@ -131,7 +131,8 @@ weir_value *weir_i1e(weir_value *x)
     weir_value *near_y = weir_fma(near_x, f32(x, 0.5), f32(x, -2.0));
     weir_value *near = weir_mul(chebyshev(near_y, i1e_near, (int)WEIR_COUNT(i1e_near)), near_x);
     weir_value *far_y = weir_sub(weir_div(f32(x, 32.0), far_x), f32(x, 2.0));
-    weir_value *far = weir_div(chebyshev(far_y, i1e_far, (int)WEIR_COUNT(i1e_far)), weir_sqrt(far_x));
+    weir_value *far =
+        weir_div(chebyshev(far_y, i1e_far, (int)WEIR_COUNT(i1e_far)), weir_sqrt(far_x));
     weir_value *y = weir_select(weir_gt(z, eight), far, near);
     return make(&weir_op_i1e, x, weir_mul(weir_sign(x), y));
 }
@@ -148,32 +149,36 @@ static weir_value *i1e_along(weir_value *y, weir_value *x, weir_value *t)
 
 // --- rows ---
 
-#define ROW(name_, desc_)                                                                        \
-    static void name_##_vjp(weir_value *v, weir_value *const *dy, weir_value **dx)               \
-    {                                                                                            \
-        dx[0] = name_##_along(v, v->arg[0], dy[0]);                                              \
-    }                                                                                            \
-    static void name_##_jvp(weir_value *v, weir_value *const *dx, weir_value **dy)               \
-    {                                                                                            \
-        dy[0] = name_##_along(v, v->arg[0], dx[0]);                                              \
-    }                                                                                            \
-    static weir_value *build_##name_(weir_graph *g, weir_value *const *in,                       \
-                                     const struct weir_op_case *c)                               \
-    {                                                                                            \
-        return weir_##name_(in[0]);                                                              \
-    }                                                                                            \
-    static bool cases_##name_(int idx, struct weir_op_case *c)                                   \
-    {                                                                                            \
-        c->build = build_##name_;                                                                \
-        return activation_case(idx, c);                                                          \
-    }                                                                                            \
-    const struct weir_op weir_op_##name_ = {                                                     \
-        .name = #name_, .desc = desc_, .arity = 1, .cls = WEIR_OP_COMPOSITE,                     \
-        .vjp = name_##_vjp, .jvp = name_##_jvp, .cases = cases_##name_ };
+#define ROW(name_, desc_)                                                                          \
+    static void name_##_vjp(weir_value *v, weir_value *const *dy, weir_value **dx)                 \
+    {                                                                                              \
+        dx[0] = name_##_along(v, v->arg[0], dy[0]);                                                \
+    }                                                                                              \
+    static void name_##_jvp(weir_value *v, weir_value *const *dx, weir_value **dy)                 \
+    {                                                                                              \
+        dy[0] = name_##_along(v, v->arg[0], dx[0]);                                                \
+    }                                                                                              \
+    static weir_value *build_##name_(weir_graph *g, weir_value *const *in,                         \
+                                     const struct weir_op_case *c)                                 \
+    {                                                                                              \
+        return weir_##name_(in[0]);                                                                \
+    }                                                                                              \
+    static bool cases_##name_(int idx, struct weir_op_case *c)                                     \
+    {                                                                                              \
+        c->build = build_##name_;                                                                  \
+        return activation_case(idx, c);                                                            \
+    }                                                                                              \
+    const struct weir_op weir_op_##name_ = {.name = #name_,                                        \
+                                            .desc = desc_,                                         \
+                                            .arity = 1,                                            \
+                                            .cls = WEIR_OP_COMPOSITE,                              \
+                                            .vjp = name_##_vjp,                                    \
+                                            .jvp = name_##_jvp,                                    \
+                                            .cases = cases_##name_};
 
 static bool activation_case(int idx, struct weir_op_case *c)
 {
-    static const int64_t dims[][3] = { { 257, -1 }, { 1, -1 }, { 0, 3, -1 }, { 2311, -1 } };
+    static const int64_t dims[][3] = {{257, -1}, {1, -1}, {0, 3, -1}, {2311, -1}};
     if (idx >= 4)
         return false;
     snprintf(c->label, sizeof(c->label), "shape %d", idx);

@@ -3,10 +3,11 @@
 //
 //   s = (q kᵀ) c    masked: -inf    m = max s    p = exp(s - m)    l = sum p    o = (p v) / l
 //
-// With a mask, m = 0 where it is -inf and l = 1 where it is 0, so a row without an unmasked key gives 0.
+// With a mask, m = 0 where it is -inf and l = 1 where it is 0, so a row without an unmasked key
+// gives 0.
 //
-// Backward: D = sum(dO O), P = p / l, dV = Pᵀ dO, dS = (P (dO vᵀ - D)) c, dQ = dS k, dK = dSᵀ q. Only
-// m and l live on from the forward pass: the scores and p are rebuilt in a recompute region.
+// Backward: D = sum(dO O), P = p / l, dV = Pᵀ dO, dS = (P (dO vᵀ - D)) c, dQ = dS k, dK = dSᵀ q.
+// Only m and l live on from the forward pass: the scores and p are rebuilt in a recompute region.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,9 +38,10 @@ static struct strip strip_of(weir_value *s, bool masked)
     return t;
 }
 
-weir_value *weir_attention(weir_value *q, weir_value *k, weir_value *v, weir_value *mask, double scale)
+weir_value *weir_attention(weir_value *q, weir_value *k, weir_value *v, weir_value *mask,
+                           double scale)
 {
-    weir_value *arg[] = { q, k, v, mask };
+    weir_value *arg[] = {q, k, v, mask};
     for (int i = 0; i < (mask ? 4 : 3); i++)
         if (weir_is_poison(arg[i]))
             return q ? q->graph->poison : NULL;
@@ -109,10 +111,15 @@ static weir_value *build(weir_graph *g, weir_value *const *in, const struct weir
 
 static bool cases(int idx, struct weir_op_case *c)
 {
-    static const struct { int64_t batch, n, m, d, e; bool mask; enum weir_fill fill; } rows[] = {
-        { 1, 1, 1, 1, 1, false, WEIR_FILL_NORMAL }, { 2, 7, 5, 4, 3, false, WEIR_FILL_NORMAL },
-        { 3, 5, 67, 8, 8, false, WEIR_FILL_NORMAL }, { 2, 6, 3, 4, 5, true, WEIR_FILL_NORMAL },
-        { 2, 33, 17, 4, 4, true, WEIR_FILL_EXTREME } };
+    static const struct {
+        int64_t batch, n, m, d, e;
+        bool mask;
+        enum weir_fill fill;
+    } rows[] = {{1, 1, 1, 1, 1, false, WEIR_FILL_NORMAL},
+                {2, 7, 5, 4, 3, false, WEIR_FILL_NORMAL},
+                {3, 5, 67, 8, 8, false, WEIR_FILL_NORMAL},
+                {2, 6, 3, 4, 5, true, WEIR_FILL_NORMAL},
+                {2, 33, 17, 4, 4, true, WEIR_FILL_EXTREME}};
     if (idx >= (int)WEIR_COUNT(rows))
         return false;
     int64_t b = rows[idx].batch, n = rows[idx].n, m = rows[idx].m, d = rows[idx].d;
@@ -130,6 +137,10 @@ static bool cases(int idx, struct weir_op_case *c)
     return true;
 }
 
-const struct weir_op weir_op_attention = {
-    .name = "attention", .desc = "softmax(scale q kT + mask) v", .arity = -1,
-    .cls = WEIR_OP_COMPOSITE, .vjp = attention_vjp, .jvp = attention_jvp, .cases = cases };
+const struct weir_op weir_op_attention = {.name = "attention",
+                                          .desc = "softmax(scale q kT + mask) v",
+                                          .arity = -1,
+                                          .cls = WEIR_OP_COMPOSITE,
+                                          .vjp = attention_vjp,
+                                          .jvp = attention_jvp,
+                                          .cases = cases};

@@ -3,29 +3,29 @@
 //
 //   xc = x - M(x)    rstd = rsqrt(M(xc xc) + eps)    xh = xc rstd    y = fma(xh, gamma, beta)
 //
-// (without gamma y = fma(xc, rstd, beta), without beta no fma). The products are rounded before they
-// are summed. rms_norm has xc = x. Declared axes: layer and rms
-// norm the last one; instance norm all spatial axes; group norm the spatial axes and the last one of
-// x seen as (N, spatial.., groups, C / groups).
+// (without gamma y = fma(xc, rstd, beta), without beta no fma). The products are rounded before
+// they are summed. rms_norm has xc = x. Declared axes: layer and rms norm the last one; instance
+// norm all spatial axes; group norm the spatial axes and the last one of x seen as (N, spatial..,
+// groups, C / groups).
 //
 // Backward, with g = dy gamma:
 //
 //   dx = rstd (g - M(g) - xh M(g xh))    dgamma = sum(dy xh)    dbeta = sum(dy)
 //
-// the last two over all axes but the channels', declared at once. xh and rstd are built again by the
-// rule; CSE makes them the forward's own, so what lives on between the two is M(x) and rstd.
+// the last two over all axes but the channels', declared at once. xh and rstd are built again by
+// the rule; CSE makes them the forward's own, so what lives on between the two is M(x) and rstd.
 #include <stdio.h>
 #include <string.h>
 
 #include "graph/diff.h"
 #include "graph/ops/rows.h"
 
-// How a row is normalised: x is seen in `shape` (rank 0 = as it is), statistics run over `axes`, and
-// gamma and beta are seen in `affine`.
+// How a row is normalised: x is seen in `shape` (rank 0 = as it is), statistics run over `axes`,
+// and gamma and beta are seen in `affine`.
 struct norm {
     struct weir_shape shape, affine;
     struct weir_axes axes;
-    int64_t n;     // elements behind one statistic
+    int64_t n; // elements behind one statistic
     bool centered;
     double eps;
 };
@@ -50,15 +50,22 @@ static struct norm last_axis(const weir_value *x, double eps, bool centered)
 {
     int last = x->type.shape.rank - 1;
     int64_t c = x->type.shape.dim[last];
-    return (struct norm) { .shape = x->type.shape, .affine = weir_shape(c), .axes = weir_axes(last),
-                           .n = c, .centered = centered, .eps = eps };
+    return (struct norm){.shape = x->type.shape,
+                         .affine = weir_shape(c),
+                         .axes = weir_axes(last),
+                         .n = c,
+                         .centered = centered,
+                         .eps = eps};
 }
 
 static struct norm spatial_axes(const weir_value *x, double eps)
 {
     const struct weir_shape *s = &x->type.shape;
-    struct norm how = { .shape = *s, .affine = weir_shape(s->dim[s->rank - 1]), .n = 1,
-                        .centered = true, .eps = eps };
+    struct norm how = {.shape = *s,
+                       .affine = weir_shape(s->dim[s->rank - 1]),
+                       .n = 1,
+                       .centered = true,
+                       .eps = eps};
     for (int a = 1; a < s->rank - 1; a++) {
         how.axes.axis[how.axes.n++] = a;
         how.n *= s->dim[a];
@@ -102,10 +109,11 @@ static struct stats normalise(weir_value *x, const struct norm *how)
     weir_value *xc = how->centered ? weir_sub(x, mean(x, how)) : x;
     weir_value *variance = mean(weir_mul(xc, xc), how);
     weir_value *rstd = weir_rsqrt(weir_add_c(variance, how->eps));
-    return (struct stats) { .xh = weir_mul(xc, rstd), .rstd = rstd };
+    return (struct stats){.xh = weir_mul(xc, rstd), .rstd = rstd};
 }
 
-static weir_value *build_norm(weir_value *x, weir_value *gamma, weir_value *beta, const struct norm *how)
+static weir_value *build_norm(weir_value *x, weir_value *gamma, weir_value *beta,
+                              const struct norm *how)
 {
     struct stats s = normalise(x, how);
     weir_value *y = s.xh;
@@ -159,7 +167,8 @@ static void norm_jvp(weir_value *v, weir_value *const *dx, weir_value **dy, cons
 
 static bool fits(weir_value *parameter, const weir_value *x)
 {
-    return !parameter || (parameter->type.shape.rank == 1 && weir_dim(parameter, 0) == weir_dim(x, -1));
+    return !parameter ||
+           (parameter->type.shape.rank == 1 && weir_dim(parameter, 0) == weir_dim(x, -1));
 }
 
 // NULL where x, gamma and beta can be normalised, else the poison to return.
@@ -173,18 +182,19 @@ static weir_value *check(const char *what, weir_value *x, weir_value *gamma, wei
     if (x->type.shape.rank < min_rank || x->type.shape.rank >= WEIR_MAX_RANK)
         return weir_graph_fail(x->graph, "%s: rank %d", what, x->type.shape.rank);
     if (!fits(gamma, x) || !fits(beta, x))
-        return weir_graph_fail(x->graph, "%s: gamma and beta must have the last axis's %lld elements",
-                               what, (long long)weir_dim(x, -1));
+        return weir_graph_fail(x->graph,
+                               "%s: gamma and beta must have the last axis's %lld elements", what,
+                               (long long)weir_dim(x, -1));
     if (groups < 1 || weir_dim(x, -1) % groups)
         return weir_graph_fail(x->graph, "%s: %lld channels do not split into %d groups", what,
                                (long long)weir_dim(x, -1), groups);
     return NULL;
 }
 
-static weir_value *make(const struct weir_op *op, weir_value *x, weir_value *gamma, weir_value *beta,
-                        int groups, const struct norm *how)
+static weir_value *make(const struct weir_op *op, weir_value *x, weir_value *gamma,
+                        weir_value *beta, int groups, const struct norm *how)
 {
-    weir_value *arg[3] = { x };
+    weir_value *arg[3] = {x};
     int n = 1;
     if (gamma)
         arg[n++] = gamma;
@@ -217,7 +227,8 @@ weir_value *weir_rms_norm(weir_value *x, weir_value *gamma, double eps)
     return make(&weir_op_rms_norm, x, gamma, NULL, 1, &how);
 }
 
-weir_value *weir_group_norm(weir_value *x, int groups, weir_value *gamma, weir_value *beta, double eps)
+weir_value *weir_group_norm(weir_value *x, int groups, weir_value *gamma, weir_value *beta,
+                            double eps)
 {
     weir_value *bad = check("group_norm", x, gamma, beta, 2, groups);
     if (bad || !x)
@@ -278,13 +289,17 @@ static weir_value *build(weir_graph *g, weir_value *const *in, const struct weir
 
 static bool cases(int idx, struct weir_op_case *c, int which)
 {
-    static const struct { int64_t dims[6]; int groups; bool gamma, beta; enum weir_fill fill; } rows[] = {
-        { { 2, 3, 5, 8, -1 }, 4, true, true, WEIR_FILL_NORMAL },
-        { { 3, 7, 6, -1 }, 2, false, false, WEIR_FILL_NORMAL },
-        { { 2, 5, 67, -1 }, 1, true, false, WEIR_FILL_NORMAL },
-        { { 1, 9, 13, 4, -1 }, 4, false, true, WEIR_FILL_NORMAL },
-        { { 2, 1, 1, 3, -1 }, 1, true, true, WEIR_FILL_NORMAL },
-        { { 2, 4, 129, 12, -1 }, 3, true, true, WEIR_FILL_EXTREME } };
+    static const struct {
+        int64_t dims[6];
+        int groups;
+        bool gamma, beta;
+        enum weir_fill fill;
+    } rows[] = {{{2, 3, 5, 8, -1}, 4, true, true, WEIR_FILL_NORMAL},
+                {{3, 7, 6, -1}, 2, false, false, WEIR_FILL_NORMAL},
+                {{2, 5, 67, -1}, 1, true, false, WEIR_FILL_NORMAL},
+                {{1, 9, 13, 4, -1}, 4, false, true, WEIR_FILL_NORMAL},
+                {{2, 1, 1, 3, -1}, 1, true, true, WEIR_FILL_NORMAL},
+                {{2, 4, 129, 12, -1}, 3, true, true, WEIR_FILL_EXTREME}};
     if (idx >= (int)WEIR_COUNT(rows))
         return false;
     c->build = build;
@@ -293,9 +308,10 @@ static bool cases(int idx, struct weir_op_case *c, int which)
     c->p[2] = rows[idx].gamma;
     c->p[3] = rows[idx].beta && which != RMS;
     c->no_grad = rows[idx].fill == WEIR_FILL_EXTREME;
-    snprintf(c->label, sizeof(c->label), "shape %d%s%s", idx, c->p[2] ? " gamma" : "", c->p[3] ? " beta" : "");
+    snprintf(c->label, sizeof(c->label), "shape %d%s%s", idx, c->p[2] ? " gamma" : "",
+             c->p[3] ? " beta" : "");
     weir_case_input(c, WEIR_F32, rows[idx].fill, rows[idx].dims);
-    int64_t channels[] = { c->in[0].shape.dim[c->in[0].shape.rank - 1], -1 };
+    int64_t channels[] = {c->in[0].shape.dim[c->in[0].shape.rank - 1], -1};
     if (c->p[2])
         weir_case_input(c, WEIR_F32, WEIR_FILL_NORMAL, channels);
     if (c->p[3])
@@ -303,14 +319,18 @@ static bool cases(int idx, struct weir_op_case *c, int which)
     return true;
 }
 
-#define ROW(name_, which, desc_)                                                                 \
-    static bool cases_##name_(int idx, struct weir_op_case *c)                                   \
-    {                                                                                            \
-        return cases(idx, c, which);                                                             \
-    }                                                                                            \
-    const struct weir_op weir_op_##name_ = {                                                     \
-        .name = #name_, .desc = desc_, .arity = -1, .cls = WEIR_OP_COMPOSITE,                    \
-        .vjp = vjp, .jvp = jvp, .cases = cases_##name_ };
+#define ROW(name_, which, desc_)                                                                   \
+    static bool cases_##name_(int idx, struct weir_op_case *c)                                     \
+    {                                                                                              \
+        return cases(idx, c, which);                                                               \
+    }                                                                                              \
+    const struct weir_op weir_op_##name_ = {.name = #name_,                                        \
+                                            .desc = desc_,                                         \
+                                            .arity = -1,                                           \
+                                            .cls = WEIR_OP_COMPOSITE,                              \
+                                            .vjp = vjp,                                            \
+                                            .jvp = jvp,                                            \
+                                            .cases = cases_##name_};
 ROW(layer_norm, LAYER, "(x - mean) / sqrt(var + eps) gamma + beta over the last axis")
 ROW(rms_norm, RMS, "x / sqrt(mean(x x) + eps) gamma over the last axis")
 ROW(group_norm, GROUP, "the same over spatial axes and the channels of a group")

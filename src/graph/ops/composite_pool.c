@@ -18,7 +18,7 @@ struct pool {
 static const char *describe(const weir_value *x, const int64_t *window, const int64_t *stride,
                             const int64_t *pad, struct pool *p)
 {
-    *p = (struct pool) { .nd = x->type.shape.rank - 2, .size = 1 };
+    *p = (struct pool){.nd = x->type.shape.rank - 2, .size = 1};
     if (p->nd < 1 || p->nd > 3)
         return "needs 1 to 3 spatial axes";
     for (int i = 0; i < p->nd; i++) {
@@ -38,7 +38,7 @@ static const char *describe(const weir_value *x, const int64_t *window, const in
 
 static weir_value *padded(weir_value *x, const struct pool *p, double value)
 {
-    int64_t edge[WEIR_MAX_RANK] = { 0 };
+    int64_t edge[WEIR_MAX_RANK] = {0};
     bool any = false;
     for (int i = 0; i < p->nd; i++) {
         edge[1 + i] = p->pad[i];
@@ -58,7 +58,8 @@ static weir_value *at_offset(weir_value *x, const struct pool *p, int64_t k)
     return x;
 }
 
-static weir_value *make(const struct weir_op *op, weir_value *x, const struct pool *p, weir_value *body)
+static weir_value *make(const struct weir_op *op, weir_value *x, const struct pool *p,
+                        weir_value *body)
 {
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
@@ -70,7 +71,8 @@ static weir_value *make(const struct weir_op *op, weir_value *x, const struct po
     return weir_op_make_composite(op, &x, 1, &attrs, body);
 }
 
-weir_value *weir_max_pool(weir_value *x, const int64_t *window, const int64_t *stride, const int64_t *pad)
+weir_value *weir_max_pool(weir_value *x, const int64_t *window, const int64_t *stride,
+                          const int64_t *pad)
 {
     if (weir_is_poison(x))
         return x;
@@ -84,7 +86,8 @@ weir_value *weir_max_pool(weir_value *x, const int64_t *window, const int64_t *s
     return make(&weir_op_max_pool, x, &p, y);
 }
 
-weir_value *weir_mean_pool(weir_value *x, const int64_t *window, const int64_t *stride, const int64_t *pad)
+weir_value *weir_mean_pool(weir_value *x, const int64_t *window, const int64_t *stride,
+                           const int64_t *pad)
 {
     if (weir_is_poison(x))
         return x;
@@ -101,11 +104,13 @@ weir_value *weir_mean_pool(weir_value *x, const int64_t *window, const int64_t *
 // Cases: p[0] spatial axes, p[1..3] window, p[4..6] stride, p[7..9] padding.
 static bool cases(int idx, struct weir_op_case *c)
 {
-    static const struct { int64_t dims[6]; int64_t p[10]; } rows[] = {
-        { { 2, 8, 6, 3, -1 }, { 2, 2, 2, 0, 2, 2, 0, 0, 0, 0 } },
-        { { 1, 7, 5, 2, -1 }, { 2, 3, 3, 0, 2, 1, 0, 1, 1, 0 } },
-        { { 2, 13, 4, -1 }, { 1, 3, 0, 0, 2, 0, 0, 0, 0, 0 } },
-        { { 1, 4, 5, 4, 2, -1 }, { 3, 2, 3, 2, 2, 2, 2, 1, 0, 1 } } };
+    static const struct {
+        int64_t dims[6];
+        int64_t p[10];
+    } rows[] = {{{2, 8, 6, 3, -1}, {2, 2, 2, 0, 2, 2, 0, 0, 0, 0}},
+                {{1, 7, 5, 2, -1}, {2, 3, 3, 0, 2, 1, 0, 1, 1, 0}},
+                {{2, 13, 4, -1}, {1, 3, 0, 0, 2, 0, 0, 0, 0, 0}},
+                {{1, 4, 5, 4, 2, -1}, {3, 2, 3, 2, 2, 2, 2, 1, 0, 1}}};
     if (idx >= (int)WEIR_COUNT(rows))
         return false;
     snprintf(c->label, sizeof(c->label), "%d-d window %d", (int)rows[idx].p[0], idx);
@@ -137,9 +142,13 @@ static bool cases_mean(int idx, struct weir_op_case *c)
     return cases(idx, c);
 }
 
-const struct weir_op weir_op_max_pool = {
-    .name = "max_pool", .desc = "maximum over a window, padding -inf", .arity = 1,
-    .cls = WEIR_OP_COMPOSITE, .cases = cases_max };
-const struct weir_op weir_op_mean_pool = {
-    .name = "mean_pool", .desc = "mean over a window, padding counts as 0", .arity = 1,
-    .cls = WEIR_OP_COMPOSITE, .cases = cases_mean };
+const struct weir_op weir_op_max_pool = {.name = "max_pool",
+                                         .desc = "maximum over a window, padding -inf",
+                                         .arity = 1,
+                                         .cls = WEIR_OP_COMPOSITE,
+                                         .cases = cases_max};
+const struct weir_op weir_op_mean_pool = {.name = "mean_pool",
+                                          .desc = "mean over a window, padding counts as 0",
+                                          .arity = 1,
+                                          .cls = WEIR_OP_COMPOSITE,
+                                          .cases = cases_mean};

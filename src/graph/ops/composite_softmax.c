@@ -102,7 +102,7 @@ weir_value *weir_logsumexp(weir_value *x, int axis, bool keep)
     weir_value *y = make(&weir_op_logsumexp, x, axis, weir_add(m, weir_log(s)));
     if (keep || weir_is_poison(y))
         return y;
-    struct weir_shape shape = { .rank = x->type.shape.rank - 1 };
+    struct weir_shape shape = {.rank = x->type.shape.rank - 1};
     for (int a = 0; a < shape.rank; a++)
         shape.dim[a] = x->type.shape.dim[a + (a >= axis)];
     return weir_reshape(y, shape);
@@ -127,10 +127,15 @@ static void logsumexp_jvp(weir_value *v, weir_value *const *dx, weir_value **dy)
 // Cases: p[0] = axis.
 static bool cases(int idx, struct weir_op_case *c)
 {
-    static const struct { int64_t dims[4]; int axis; enum weir_fill fill; } rows[] = {
-        { { 1, 1, -1 }, 1, WEIR_FILL_NORMAL }, { { 5, 10, -1 }, -1, WEIR_FILL_NORMAL },
-        { { 3, 67, 4, -1 }, 1, WEIR_FILL_NORMAL }, { { 7, 131, -1 }, 1, WEIR_FILL_EXTREME },
-        { { 0, 5, -1 }, 1, WEIR_FILL_NORMAL } };
+    static const struct {
+        int64_t dims[4];
+        int axis;
+        enum weir_fill fill;
+    } rows[] = {{{1, 1, -1}, 1, WEIR_FILL_NORMAL},
+                {{5, 10, -1}, -1, WEIR_FILL_NORMAL},
+                {{3, 67, 4, -1}, 1, WEIR_FILL_NORMAL},
+                {{7, 131, -1}, 1, WEIR_FILL_EXTREME},
+                {{0, 5, -1}, 1, WEIR_FILL_NORMAL}};
     if (idx >= (int)WEIR_COUNT(rows))
         return false;
     snprintf(c->label, sizeof(c->label), "shape %d, axis %d", idx, rows[idx].axis);
@@ -145,33 +150,46 @@ static weir_value *build_softmax(weir_graph *g, weir_value *const *in, const str
     return weir_softmax(in[0], (int)c->p[0]);
 }
 
-static weir_value *build_log_softmax(weir_graph *g, weir_value *const *in, const struct weir_op_case *c)
+static weir_value *build_log_softmax(weir_graph *g, weir_value *const *in,
+                                     const struct weir_op_case *c)
 {
     return weir_log_softmax(in[0], (int)c->p[0]);
 }
 
-static weir_value *build_logsumexp(weir_graph *g, weir_value *const *in, const struct weir_op_case *c)
+static weir_value *build_logsumexp(weir_graph *g, weir_value *const *in,
+                                   const struct weir_op_case *c)
 {
     return weir_logsumexp(in[0], (int)c->p[0], true);
 }
 
-#define CASES(name)                                                                              \
-    static bool cases_##name(int idx, struct weir_op_case *c)                                    \
-    {                                                                                            \
-        c->build = build_##name;                                                                 \
-        return cases(idx, c);                                                                    \
+#define CASES(name)                                                                                \
+    static bool cases_##name(int idx, struct weir_op_case *c)                                      \
+    {                                                                                              \
+        c->build = build_##name;                                                                   \
+        return cases(idx, c);                                                                      \
     }
 CASES(softmax)
 CASES(log_softmax)
 CASES(logsumexp)
 
-const struct weir_op weir_op_softmax = {
-    .name = "softmax", .desc = "exp(x - m) / sum exp(x - m) along an axis", .arity = 1,
-    .cls = WEIR_OP_COMPOSITE, .vjp = softmax_vjp, .jvp = softmax_jvp, .cases = cases_softmax };
-const struct weir_op weir_op_log_softmax = {
-    .name = "log_softmax", .desc = "log of softmax along an axis", .arity = 1,
-    .cls = WEIR_OP_COMPOSITE, .vjp = log_softmax_vjp, .jvp = log_softmax_jvp,
-    .cases = cases_log_softmax };
-const struct weir_op weir_op_logsumexp = {
-    .name = "logsumexp", .desc = "log sum exp along an axis, kept with size 1", .arity = 1,
-    .cls = WEIR_OP_COMPOSITE, .vjp = logsumexp_vjp, .jvp = logsumexp_jvp, .cases = cases_logsumexp };
+const struct weir_op weir_op_softmax = {.name = "softmax",
+                                        .desc = "exp(x - m) / sum exp(x - m) along an axis",
+                                        .arity = 1,
+                                        .cls = WEIR_OP_COMPOSITE,
+                                        .vjp = softmax_vjp,
+                                        .jvp = softmax_jvp,
+                                        .cases = cases_softmax};
+const struct weir_op weir_op_log_softmax = {.name = "log_softmax",
+                                            .desc = "log of softmax along an axis",
+                                            .arity = 1,
+                                            .cls = WEIR_OP_COMPOSITE,
+                                            .vjp = log_softmax_vjp,
+                                            .jvp = log_softmax_jvp,
+                                            .cases = cases_log_softmax};
+const struct weir_op weir_op_logsumexp = {.name = "logsumexp",
+                                          .desc = "log sum exp along an axis, kept with size 1",
+                                          .arity = 1,
+                                          .cls = WEIR_OP_COMPOSITE,
+                                          .vjp = logsumexp_vjp,
+                                          .jvp = logsumexp_jvp,
+                                          .cases = cases_logsumexp};

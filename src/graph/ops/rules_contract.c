@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Derivatives of matmul and the convolutions. Both sets are closed: the derivative of a matmul is two
-// matmuls, that of a convolution the other two of {conv, input gradient, weight gradient}.
+// Derivatives of matmul and the convolutions. Both sets are closed: the derivative of a matmul is
+// two matmuls, that of a convolution the other two of {conv, input gradient, weight gradient}.
 #include "graph/diff.h"
 #include "graph/ops/rows.h"
 #include "graph/ops/rules.h"
@@ -20,12 +20,13 @@ static weir_value *stacked(weir_value *x)
     return weir_reshape(x, weir_shape(batch_size(x) * weir_dim(x, -2), last));
 }
 
-// A matrix shared by a whole batch (a layer's weight): its gradient contracts over the stacked rows in
-// one chain, (b, m) in row-major order, instead of summing one product a batch entry.
+// A matrix shared by a whole batch (a layer's weight): its gradient contracts over the stacked rows
+// in one chain, (b, m) in row-major order, instead of summing one product a batch entry.
 static weir_value *shared_weight_grad(weir_value *a, weir_value *dy, bool tb, const weir_value *b)
 {
     weir_value *rows = stacked(a), *drows = stacked(dy);
-    weir_value *db = tb ? weir_matmul(drows, rows, true, false) : weir_matmul(rows, drows, true, false);
+    weir_value *db =
+        tb ? weir_matmul(drows, rows, true, false) : weir_matmul(rows, drows, true, false);
     return weir_unbroadcast(db, &b->type.shape);
 }
 
@@ -55,7 +56,7 @@ void weir_jvp_matmul(weir_value *v, weir_value *const *dx, weir_value **dy)
 static struct weir_conv_params params_of(const weir_value *v)
 {
     const struct weir_conv_attrs *attrs = &v->attrs.conv;
-    struct weir_conv_params p = { .groups = attrs->groups };
+    struct weir_conv_params p = {.groups = attrs->groups};
     for (int i = 0; i < attrs->nd; i++) {
         p.stride[i] = attrs->stride[i];
         p.dilation[i] = attrs->dilation[i];

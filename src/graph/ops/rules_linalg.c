@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Derivatives of Cholesky, triangular solve, LU and fft, batched over leading axes. Φ below halves the
-// diagonal of a lower triangle.
+// Derivatives of Cholesky, triangular solve, LU and fft, batched over leading axes. Φ below halves
+// the diagonal of a lower triangle.
 #include "graph/diff.h"
 #include "graph/ops/rows.h"
 #include "graph/ops/rules.h"
@@ -13,7 +13,8 @@ static weir_value *transposed(weir_value *x)
 static weir_value *index_along(weir_value *x, int axis)
 {
     const struct weir_shape *s = &x->type.shape;
-    return weir_iota(x->graph, WEIR_I32, weir_shape(s->dim[s->rank - 2], s->dim[s->rank - 1]), axis);
+    return weir_iota(x->graph, WEIR_I32, weir_shape(s->dim[s->rank - 2], s->dim[s->rank - 1]),
+                     axis);
 }
 
 // x with everything but a triangle set to 0.
@@ -30,8 +31,8 @@ static weir_value *phi(weir_value *x)
     return weir_select(on_diagonal, weir_mul_c(x, 0.5), triangle(x, true, true));
 }
 
-// The operation reads the lower triangle only, and so says its gradient: with S = L^-T Φ(Lᵀ dL) L^-1,
-// dA = Φ(S + Sᵀ).
+// The operation reads the lower triangle only, and so says its gradient: with S = L^-T Φ(Lᵀ dL)
+// L^-1, dA = Φ(S + Sᵀ).
 void weir_vjp_cholesky(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
     weir_value *p = phi(weir_matmul(v, dy[0], true, false));
@@ -53,16 +54,19 @@ void weir_jvp_cholesky(weir_value *v, weir_value *const *dx, weir_value **dy)
 // op(T) x = b: db = op(T)^-T dx, dT = -db xᵀ (or its transpose), in the triangle that is read.
 void weir_vjp_triangular_solve(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
-    bool lower = v->attrs.solve.lower, transpose = v->attrs.solve.transpose, unit = v->attrs.solve.unit;
+    bool lower = v->attrs.solve.lower, transpose = v->attrs.solve.transpose,
+         unit = v->attrs.solve.unit;
     weir_value *db = weir_triangular_solve(v->arg[0], dy[0], lower, !transpose, unit);
-    weir_value *outer = transpose ? weir_matmul(v, db, false, true) : weir_matmul(db, v, false, true);
+    weir_value *outer =
+        transpose ? weir_matmul(v, db, false, true) : weir_matmul(db, v, false, true);
     dx[0] = triangle(weir_neg(outer), lower, unit);
     dx[1] = db;
 }
 
 void weir_jvp_triangular_solve(weir_value *v, weir_value *const *dx, weir_value **dy)
 {
-    bool lower = v->attrs.solve.lower, transpose = v->attrs.solve.transpose, unit = v->attrs.solve.unit;
+    bool lower = v->attrs.solve.lower, transpose = v->attrs.solve.transpose,
+         unit = v->attrs.solve.unit;
     weir_value *b = dx[1];
     if (dx[0]) {
         weir_value *moved = weir_matmul(triangle(dx[0], lower, unit), v, transpose, false);
@@ -116,7 +120,8 @@ void weir_vjp_lu(weir_value *v, weir_value *const *dy, weir_value **dx)
     weir_value *left = weir_triangular_solve(lu, inner, true, true, true);
     weir_value *rows = weir_triangular_solve(lu, transposed(left), false, false, false);
     weir_value *zeros = weir_zeros(v->graph, lu->type.shape);
-    dx[0] = weir_scatter_add_along(zeros, row_index(v, lu), transposed(rows), lu->type.shape.rank - 2);
+    dx[0] =
+        weir_scatter_add_along(zeros, row_index(v, lu), transposed(rows), lu->type.shape.rank - 2);
 }
 
 // With M = L^-1 P dA U^-1: dL = L stril(M), dU = triu(M) U.
@@ -133,12 +138,12 @@ void weir_jvp_lu(weir_value *v, weir_value *const *dx, weir_value **dy)
 // The complex conjugate of x (.., 2).
 static weir_value *conjugate(weir_value *x)
 {
-    static const float signs[] = { 1.0f, -1.0f };
+    static const float signs[] = {1.0f, -1.0f};
     return weir_mul(x, weir_constant(x->graph, WEIR_F32, weir_shape(2), signs));
 }
 
-// The DFT matrix F is symmetric, so its adjoint is conj(F): dx = conj(F conj(dy)), with the 1/n of the
-// inverse where it was.
+// The DFT matrix F is symmetric, so its adjoint is conj(F): dx = conj(F conj(dy)), with the 1/n of
+// the inverse where it was.
 void weir_vjp_fft(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
     dx[0] = conjugate(weir_fft(conjugate(dy[0]), v->attrs.fft.inverse));

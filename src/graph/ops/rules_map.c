@@ -12,18 +12,18 @@ static weir_value *f32(const weir_value *v, double c)
 }
 
 // One argument: both rules are t -> f'(x) t. x: the argument; y: the result.
-#define RULES1(name, expression)                                                                 \
-    static weir_value *along_##name(weir_value *y, weir_value *x, weir_value *t)                 \
-    {                                                                                            \
-        return expression;                                                                       \
-    }                                                                                            \
-    void weir_vjp_##name(weir_value *v, weir_value *const *dy, weir_value **dx)                  \
-    {                                                                                            \
-        dx[0] = along_##name(v, v->arg[0], dy[0]);                                               \
-    }                                                                                            \
-    void weir_jvp_##name(weir_value *v, weir_value *const *dx, weir_value **dy)                  \
-    {                                                                                            \
-        dy[0] = along_##name(v, v->arg[0], dx[0]);                                               \
+#define RULES1(name, expression)                                                                   \
+    static weir_value *along_##name(weir_value *y, weir_value *x, weir_value *t)                   \
+    {                                                                                              \
+        return expression;                                                                         \
+    }                                                                                              \
+    void weir_vjp_##name(weir_value *v, weir_value *const *dy, weir_value **dx)                    \
+    {                                                                                              \
+        dx[0] = along_##name(v, v->arg[0], dy[0]);                                                 \
+    }                                                                                              \
+    void weir_jvp_##name(weir_value *v, weir_value *const *dx, weir_value **dy)                    \
+    {                                                                                              \
+        dy[0] = along_##name(v, v->arg[0], dx[0]);                                                 \
     }
 
 RULES1(neg, weir_neg(t))
@@ -98,7 +98,8 @@ void weir_jvp_div(weir_value *v, weir_value *const *dx, weir_value **dy)
     dy[0] = weir_div(weir_accumulate(dx[0], t), v->arg[1]);
 }
 
-// min, max, select: `first` is true where the result is argument a. A tie goes to the first operand.
+// min, max, select: `first` is true where the result is argument a. A tie goes to the first
+// operand.
 static void choose_vjp(weir_value *first, weir_value *dy, weir_value **da, weir_value **db)
 {
     weir_value *zero = f32(dy, 0.0);
@@ -150,7 +151,8 @@ void weir_vjp_mod(weir_value *v, weir_value *const *dy, weir_value **dx)
 
 void weir_jvp_mod(weir_value *v, weir_value *const *dx, weir_value **dy)
 {
-    weir_value *t = dx[1] ? weir_neg(weir_mul(dx[1], weir_floor(weir_div(v->arg[0], v->arg[1])))) : NULL;
+    weir_value *t =
+        dx[1] ? weir_neg(weir_mul(dx[1], weir_floor(weir_div(v->arg[0], v->arg[1])))) : NULL;
     dy[0] = weir_accumulate(dx[0], t);
 }
 

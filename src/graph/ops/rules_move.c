@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Derivatives of views and of the operations that move elements. All are linear in what they move, so
-// the tangent goes through the operation itself and the cotangent through its transpose.
+// Derivatives of views and of the operations that move elements. All are linear in what they move,
+// so the tangent goes through the operation itself and the cotangent through its transpose.
 #include "graph/diff.h"
 #include "graph/ops/rows.h"
 #include "graph/ops/rules.h"
@@ -17,7 +17,7 @@ void weir_jvp_reshape(weir_value *v, weir_value *const *dx, weir_value **dy)
 
 void weir_vjp_permute(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
-    int inverse[WEIR_MAX_RANK] = { 0 };
+    int inverse[WEIR_MAX_RANK] = {0};
     for (int a = 0; a < v->type.shape.rank; a++)
         inverse[v->attrs.permute.perm[a]] = a;
     dx[0] = weir_permute(dy[0], inverse);
@@ -38,7 +38,8 @@ void weir_jvp_broadcast(weir_value *v, weir_value *const *dx, weir_value **dy)
     dy[0] = weir_broadcast(dx[0], v->type.shape);
 }
 
-// The elements that a slice left out are filled with 0: flip back, then pad with `step - 1` between.
+// The elements that a slice left out are filled with 0: flip back, then pad with `step - 1`
+// between.
 void weir_vjp_slice(weir_value *v, weir_value *const *dy, weir_value **dx)
 {
     const struct weir_shape *in = &v->arg[0]->type.shape, *out = &v->type.shape;
@@ -47,7 +48,9 @@ void weir_vjp_slice(weir_value *v, weir_value *const *dy, weir_value **dx)
     for (int a = 0; a < in->rank; a++) {
         int64_t step = v->attrs.slice.step[a], n = out->dim[a];
         int64_t stride = step < 0 ? -step : step, span = n > 0 ? (n - 1) * stride + 1 : 0;
-        lo[a] = n == 0 ? 0 : step < 0 ? v->attrs.slice.start[a] - (span - 1) : v->attrs.slice.start[a];
+        lo[a] = n == 0     ? 0
+                : step < 0 ? v->attrs.slice.start[a] - (span - 1)
+                           : v->attrs.slice.start[a];
         hi[a] = in->dim[a] - lo[a] - span;
         interior[a] = n > 1 ? stride - 1 : 0;
         if (step < 0)
@@ -153,7 +156,7 @@ void weir_jvp_take_along(weir_value *v, weir_value *const *dx, weir_value **dy)
 static weir_value *as_updates(weir_value *idx, const weir_value *updates, int axis)
 {
     const struct weir_shape *in = &idx->type.shape, *out = &updates->type.shape;
-    struct weir_shape shape = { .rank = out->rank };
+    struct weir_shape shape = {.rank = out->rank};
     for (int a = 0; a < out->rank; a++)
         shape.dim[a] = a >= axis && a < axis + in->rank ? in->dim[a - axis] : 1;
     return weir_reshape(idx, shape);
@@ -203,7 +206,7 @@ void weir_vjp_scatter(weir_value *v, weir_value *const *dy, weir_value **dx)
     int axis = v->attrs.axis.axis;
     const struct weir_shape *shape = &updates->type.shape;
     int64_t n = weir_shape_size(&idx->type.shape);
-    struct weir_shape flat = { .rank = 1, .dim = { n } };
+    struct weir_shape flat = {.rank = 1, .dim = {n}};
     weir_value *number = weir_reshape(weir_iota(v->graph, WEIR_I32, flat, 0), idx->type.shape);
     number = weir_broadcast(as_updates(number, updates, axis), *shape);
     weir_value *nobody = weir_broadcast(weir_i32(v->graph, -1), v->type.shape);
@@ -239,5 +242,6 @@ void weir_vjp_dynamic_update(weir_value *v, weir_value *const *dy, weir_value **
 
 void weir_jvp_dynamic_update(weir_value *v, weir_value *const *dx, weir_value **dy)
 {
-    dy[0] = weir_dynamic_update(weir_or_zeros(dx[0], v), weir_or_zeros(dx[1], v->arg[1]), v->arg[2]);
+    dy[0] =
+        weir_dynamic_update(weir_or_zeros(dx[0], v), weir_or_zeros(dx[1], v->arg[1]), v->arg[2]);
 }

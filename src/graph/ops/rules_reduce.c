@@ -30,7 +30,8 @@ static weir_value *taken(weir_value *v)
     weir_value *place = weir_i32(v->graph, 0);
     for (int i = 0; i < axes.n; i++) {
         weir_value *extent = weir_i32(v->graph, (int32_t)shape->dim[axes.axis[i]]);
-        place = weir_add(weir_mul(place, extent), weir_iota(v->graph, WEIR_I32, *shape, axes.axis[i]));
+        place =
+            weir_add(weir_mul(place, extent), weir_iota(v->graph, WEIR_I32, *shape, axes.axis[i]));
     }
     weir_value *candidate = weir_or(weir_eq(x, v), weir_ne(x, x));
     weir_value *none = weir_i32(v->graph, INT32_MAX);
