@@ -53,6 +53,16 @@ START_TEST(an_error_names_op_shapes_file_and_line)
 }
 END_TEST
 
+START_TEST(leaves_name_their_line_too)
+{
+    const int line = __LINE__ + 1;
+    weir_value *bad = weir_input(g, WEIR_F32, weir_shape(3, -2), "x");
+    char text[128];
+    snprintf(text, sizeof(text), "test_graph.c:%d: input: bad shape (3, -2)", line);
+    failed_with(bad, text);
+}
+END_TEST
+
 START_TEST(the_first_error_stays)
 {
     weir_value *a = input(weir_shape(2, 3));
@@ -407,6 +417,7 @@ int main(void)
     TCase *t = tcase_create("graph");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, an_error_names_op_shapes_file_and_line);
+    tcase_add_test(t, leaves_name_their_line_too);
     tcase_add_test(t, the_first_error_stays);
     tcase_add_loop_test(t, mistakes_are_named, 0, 16);
     tcase_add_test(t, null_is_passed_on);

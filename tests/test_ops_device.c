@@ -182,6 +182,7 @@ static bool open_device(const char *selector, uint32_t mask)
 
 int main(int argc, char **argv)
 {
+    setenv("CK_FORK", "no", 1); // OpenCL does not survive a fork on every driver
     only = argc > 3 ? argv[3] : NULL;
     if (!open_device(argc > 1 ? argv[1] : "host", mask_of(argc > 2 ? argv[2] : "all"))) {
         printf("1..0 # SKIP no such device here\n");

@@ -49,4 +49,12 @@ void weir_assign(weir_state *state, weir_value *value);
 #ifdef __cplusplus
 }
 #endif
+// The call site of these too (ops.h says how).
+#ifndef WEIR_NO_SITES
+#define weir_input(...) (weir_at(__FILE__, __LINE__), weir_input(__VA_ARGS__))
+#define weir_constant(...) (weir_at(__FILE__, __LINE__), weir_constant(__VA_ARGS__))
+#define weir_state_value(...) (weir_at(__FILE__, __LINE__), weir_state_value(__VA_ARGS__))
+#define weir_assign(...) (weir_at(__FILE__, __LINE__), weir_assign(__VA_ARGS__))
+#endif
+
 #endif
