@@ -98,7 +98,7 @@ WEIR_FN VF VN(log_core)(VF n, VF f, VF c)
 // u = 2^n (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); u is positive and normal.
 WEIR_FN VF VN(log_split)(VF u, VI *n)
 {
-    VI i = AS_I(u) - 0x3f3504f3;
+    VI i = U_TO_I(AS_U(u) - 0x3f3504f3u);
     *n = i >> 23;
     return AS_F((i & 0x007fffff) + 0x3f3504f3) - 1.0f;
 }

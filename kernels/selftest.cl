@@ -3,8 +3,8 @@
 // device/selftest.c to compare with C.
 //
 // selftest_arith, selftest_arith16: src holds planes x, y, z of n floats; dst gets 9 planes of n.
-// One element a work-item, or a strip of 16 (compilers take vectors by other paths); n is a multiple
-// of 16. selftest_convert: src holds n ints; dst gets 3 planes. No local memory.
+// One element a work-item, or a strip of 16 (compilers take vectors by other paths); n is a
+// multiple of 16. selftest_convert: src holds n ints; dst gets 3 planes. No local memory.
 #pragma OPENCL FP_CONTRACT OFF
 
 #define WEIR_SELFTEST_ARITH(x, y, z, put) \
@@ -42,7 +42,8 @@ kernel void selftest_arith16(global const float *src, ulong o_src, global float 
 
 // The bits of int to float, uint to float, and float to int for floats in the range of int; outside
 // it, and for NaN, conversion is undefined in C.
-kernel void selftest_convert(global const int *src, ulong o_src, global int *dst, ulong o_dst, int n)
+kernel void selftest_convert(global const int *src, ulong o_src, global int *dst, ulong o_dst,
+                             int n)
 {
     ulong i = get_global_id(0), plane = (ulong)n;
     int bits = src[o_src + i];

@@ -290,8 +290,10 @@ START_TEST(a_failed_build_says_where)
 {
     weir_module *module = NULL;
     struct weir_build_params build = {
-        .source = "#line 7 \"kernels/wrong.cl\"\nkernel void f(global float *p) { p[0] = nothing; }\n",
-        .options = "-DANSWER=42", .label = "wrong.cl",
+        .source =
+            "#line 7 \"kernels/wrong.cl\"\nkernel void f(global float *p) { p[0] = nothing; }\n",
+        .options = "-DANSWER=42",
+        .label = "wrong.cl",
     };
     if (weir_device_is_host(dev)) {
         test_status(weir_module_build(dev, &build, &module), WEIR_UNSUPPORTED, "wrong.cl");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The disk cache of programs and self-test outcomes on $WEIR_TEST_DEVICE (the host: nothing is
-// kept): used, rebuilt when damaged in any byte that is looked at, shared by processes, and never in
-// the way when its folder cannot be written.
+// kept): used, rebuilt when damaged in any byte that is looked at, shared by processes, and never
+// in the way when its folder cannot be written.
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +129,8 @@ START_TEST(outcome_is_the_same)
         if (round == 0)
             info = *weir_device_info(dev);
         ck_assert_mem_eq(weir_device_info(dev), &info, sizeof info);
-        ck_assert_int_eq(count("the self-test of scalar.h"), !weir_device_is_host(dev) && round != 1);
+        ck_assert_int_eq(count("the self-test of scalar.h"),
+                         !weir_device_is_host(dev) && round != 1);
         weir_device_close(&dev);
         outcome_path(folder, path, sizeof path);
         if (round == 1 && path[0]) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choosing a device where there is little to choose from: no driver, a driver that does not load, a
-// platform without devices, drivers that fail (support/stub_icd.c). argv[1] names the scene, argv[2]
-// the stub's library; the loader reads its variables once, so a process plays one scene.
+// platform without devices, drivers that fail (support/stub_icd.c). argv[1] names the scene,
+// argv[2] the stub's library; the loader reads its variables once, so a process plays one scene.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every row of the quirk table on a device made up for it, and on one that just misses; what applying
-// does to a device; comparing driver versions.
+// Every row of the quirk table on a device made up for it, and on one that just misses; what
+// applying does to a device; comparing driver versions.
 #include <stdio.h>
 #include <string.h>
 
@@ -15,40 +15,40 @@ struct fake {
 static const struct {
     struct fake hit, miss;
 } rows[] = {
-    { { "NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA H100 80GB HBM3", "535.104.05" },
-      { "Intel(R) Corporation", "Intel(R) OpenCL", "NVIDIA H100", "535.104.05" } },
-    { { "NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA GeForce RTX 4090", "550.54.14" },
-      { "AMD", "AMD", "RTX", "550" } },
-    { { "NVIDIA Corporation", "NVIDIA CUDA", "GeForce GTX 960", "390.157" },
-      { "NVIDIA Corporation", "NVIDIA CUDA", "GeForce GTX 1080", "390.157" } },
-    { { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx1010:xnack-",
-        "3513.0 (HSA1.1,LC)" },
-      { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx1030", "3513.0" } },
-    { { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx90c", "3513.0" },
-      { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx90a", "3513.0" } },
-    { { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "Tahiti", "2236.5" },
-      { "Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "Tahiti", "2237" } },
-    { { "Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) Gen9 HD Graphics NEO",
-        "20.09.15980" },
-      { "Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) Gen9 HD Graphics NEO",
-        "20.10.16087" } },
-    { { "AuthenticAMD", "Portable Computing Language", "pthread-haswell", "3.1+debian" },
-      { "AuthenticAMD", "Intel(R) OpenCL", "AMD EPYC", "2026.22" } },
-    { { "Mesa/X.org", "rusticl", "AMD Radeon RX 580", "23.1.0" },
-      { "Mesa/X.org", "Clover", "AMD Radeon RX 580", "23.1.0" } },
-    { { "Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6" },
-      { "Mesa/X.org", "zink", "llvmpipe", "22.3.6" } },
-    { { "Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6" },
-      { "Mesa/X.org", "rusticl", "AMD Radeon RX 580", "22.3.6" } },
-    { { "Intel", "Intel Gen OCL Driver (Beignet)", "Intel HD Graphics", "1.3" },
-      { "Intel", "Intel(R) OpenCL HD Graphics", "Intel HD Graphics", "1.3" } },
-    { { "AMD", "Clover", "AMD TURKS", "20.3.5" }, { "AMD", "AMD", "AMD TURKS", "20.3.5" } },
-    { { "Oclgrind", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10" },
-      { "AuthenticAMD", "Portable Computing Language", "pthread", "3.1" } },
-    { { "Oclgrind", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10" },
-      { "Oracle", "Grind", "Simulator", "21.10" } },
-    { { "QUALCOMM", "QUALCOMM Snapdragon(TM)", "QUALCOMM Adreno(TM) 740", "OpenCL 3.0" },
-      { "ARM", "ARM Platform", "Mali-G78", "3.0" } },
+    {{"NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA H100 80GB HBM3", "535.104.05"},
+     {"Intel(R) Corporation", "Intel(R) OpenCL", "NVIDIA H100", "535.104.05"}},
+    {{"NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA GeForce RTX 4090", "550.54.14"},
+     {"AMD", "AMD", "RTX", "550"}},
+    {{"NVIDIA Corporation", "NVIDIA CUDA", "GeForce GTX 960", "390.157"},
+     {"NVIDIA Corporation", "NVIDIA CUDA", "GeForce GTX 1080", "390.157"}},
+    {{"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx1010:xnack-",
+      "3513.0 (HSA1.1,LC)"},
+     {"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx1030", "3513.0"}},
+    {{"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx90c", "3513.0"},
+     {"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx90a", "3513.0"}},
+    {{"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "Tahiti", "2236.5"},
+     {"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "Tahiti", "2237"}},
+    {{"Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) Gen9 HD Graphics NEO",
+      "20.09.15980"},
+     {"Intel(R) Corporation", "Intel(R) OpenCL HD Graphics", "Intel(R) Gen9 HD Graphics NEO",
+      "20.10.16087"}},
+    {{"AuthenticAMD", "Portable Computing Language", "pthread-haswell", "3.1+debian"},
+     {"AuthenticAMD", "Intel(R) OpenCL", "AMD EPYC", "2026.22"}},
+    {{"Mesa/X.org", "rusticl", "AMD Radeon RX 580", "23.1.0"},
+     {"Mesa/X.org", "Clover", "AMD Radeon RX 580", "23.1.0"}},
+    {{"Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6"},
+     {"Mesa/X.org", "zink", "llvmpipe", "22.3.6"}},
+    {{"Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6"},
+     {"Mesa/X.org", "rusticl", "AMD Radeon RX 580", "22.3.6"}},
+    {{"Intel", "Intel Gen OCL Driver (Beignet)", "Intel HD Graphics", "1.3"},
+     {"Intel", "Intel(R) OpenCL HD Graphics", "Intel HD Graphics", "1.3"}},
+    {{"AMD", "Clover", "AMD TURKS", "20.3.5"}, {"AMD", "AMD", "AMD TURKS", "20.3.5"}},
+    {{"Oclgrind", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10"},
+     {"AuthenticAMD", "Portable Computing Language", "pthread", "3.1"}},
+    {{"Oclgrind", "Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10"},
+     {"Oracle", "Grind", "Simulator", "21.10"}},
+    {{"QUALCOMM", "QUALCOMM Snapdragon(TM)", "QUALCOMM Adreno(TM) 740", "OpenCL 3.0"},
+     {"ARM", "ARM Platform", "Mali-G78", "3.0"}},
 };
 
 static struct weir_device_info made_up(const struct fake *fake)

@@ -204,8 +204,8 @@ static void show_hidden_gpus(const char *folder, const struct weir_device_info *
             for (int i = 0; i < n; i++)
                 shown |= rows[i].caps.is_gpu && strstr(rows[i].vendor, gpu_vendors[v].mark);
             if (!shown)
-                printf("%-10s  %-16s  %s GPU %04x:%04x at %s: no OpenCL driver shows it (%s)\n", "-",
-                       "no driver", gpu_vendors[v].name, vendor, device, e->d_name,
+                printf("%-10s  %-16s  %s GPU %04x:%04x at %s: no OpenCL driver shows it (%s)\n",
+                       "-", "no driver", gpu_vendors[v].name, vendor, device, e->d_name,
                        gpu_vendors[v].hint);
         }
     }
@@ -247,7 +247,7 @@ const struct weir_command weir_command_devices = {
     .name = "devices",
     .args = "[-v]",
     .desc = "what is here, exact or fast only, and why",
-    .help = "  -v         driver, memory, features, quirks, and the reason where a device is not exact\n"
+    .help = "  -v         driver, memory, features, quirks, and why where a device is not exact\n"
             "  --one SEL  this device only, in this process\n"
             "  --pci DIR  look for GPUs without a driver here (/sys/bus/pci/devices)\n",
     .run = run_devices,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small files kept between runs: compiled programs, self-test outcomes, tuning results. An entry is
-// found by a key, checked by a second one and by a checksum of what it holds. Whatever is wrong with
-// one (missing, cut, damaged, of another key) counts as absent; writing is atomic, so any number of
-// processes may share a folder. Losing the folder loses time, never results.
+// found by a key, checked by a second one and by a checksum of what it holds. Whatever is wrong
+// with one (missing, cut, damaged, of another key) counts as absent; writing is atomic, so any
+// number of processes may share a folder. Losing the folder loses time, never results.
 #ifndef WEIR_DEVICE_CACHE_H
 #define WEIR_DEVICE_CACHE_H
 
@@ -13,7 +13,8 @@ struct weir_cache_key {
     uint64_t name, check; // two independent hashes of the same text
 };
 
-// A key in the making: the Weir version and all that identifies the device are in it from the start.
+// A key in the making: the Weir version and all that identifies the device are in it from the
+// start.
 struct weir_cache_hasher {
     struct weir_hasher name, check;
 };

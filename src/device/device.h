@@ -57,15 +57,21 @@ struct weir_device_fns {
     enum weir_status (*buf_create)(weir_device *, size_t size, weir_buf **out);
     void (*buf_destroy)(weir_device *, weir_buf *);
     // In queue order. write: the source may be reused on return. read: blocks.
-    enum weir_status (*buf_write)(weir_device *, weir_buf *, size_t offset, const void *src, size_t size);
+    enum weir_status (*buf_write)(weir_device *, weir_buf *, size_t offset, const void *src,
+                                  size_t size);
     enum weir_status (*buf_read)(weir_device *, weir_buf *, size_t offset, void *dst, size_t size);
-    enum weir_status (*buf_copy)(weir_device *, weir_buf *src, size_t so, weir_buf *dst, size_t d_o, size_t size);
-    enum weir_status (*buf_fill)(weir_device *, weir_buf *, size_t offset, uint32_t word, size_t size);
-    enum weir_status (*module_build)(weir_device *, const struct weir_build_params *, weir_module **out);
+    enum weir_status (*buf_copy)(weir_device *, weir_buf *src, size_t so, weir_buf *dst, size_t d_o,
+                                 size_t size);
+    enum weir_status (*buf_fill)(weir_device *, weir_buf *, size_t offset, uint32_t word,
+                                 size_t size);
+    enum weir_status (*module_build)(weir_device *, const struct weir_build_params *,
+                                     weir_module **out);
     void (*module_destroy)(weir_device *, weir_module *);
-    enum weir_status (*list_record)(weir_device *, const struct weir_launch *, int n, weir_list **out);
+    enum weir_status (*list_record)(weir_device *, const struct weir_launch *, int n,
+                                    weir_list **out);
     enum weir_status (*list_replay)(weir_device *, weir_list *); // enqueues; does not wait
-    enum weir_status (*list_profile)(weir_device *, weir_list *, struct weir_timing *rows); // runs once, waits
+    enum weir_status (*list_profile)(weir_device *, weir_list *,
+                                     struct weir_timing *rows); // runs once, waits
     void (*list_destroy)(weir_device *, weir_list *);
     // Adds to info.caps.features what a trial shows to work, other than FMA and DIV_SQRT, which the
     // self-test decides. May be NULL: nothing to try.
@@ -117,15 +123,19 @@ extern const struct weir_backend *const weir_backends[]; // NULL-ended
 // Validating front end; the rest of the library calls only these. Buffers, modules and whatever
 // `desc` points to must outlive the lists that name them. `label` may be NULL. A replay may be
 // queued behind another; reads, writes and copies keep queue order.
-enum weir_status weir_buf_create(weir_device *dev, size_t size, weir_buf **out); // size 0 is INVALID
+enum weir_status weir_buf_create(weir_device *dev, size_t size,
+                                 weir_buf **out); // size 0 is INVALID
 void weir_buf_destroy(weir_buf **buf);
 enum weir_status weir_buf_write(weir_buf *buf, size_t offset, const void *src, size_t size);
 enum weir_status weir_buf_read(weir_buf *buf, size_t offset, void *dst, size_t size);
 enum weir_status weir_buf_copy(weir_buf *src, size_t so, weir_buf *dst, size_t d_o, size_t size);
-enum weir_status weir_buf_fill(weir_buf *buf, size_t offset, uint32_t word, size_t size); // multiples of 4
-enum weir_status weir_module_build(weir_device *dev, const struct weir_build_params *p, weir_module **out);
+enum weir_status weir_buf_fill(weir_buf *buf, size_t offset, uint32_t word,
+                               size_t size); // multiples of 4
+enum weir_status weir_module_build(weir_device *dev, const struct weir_build_params *p,
+                                   weir_module **out);
 void weir_module_destroy(weir_device *dev, weir_module **module);
-enum weir_status weir_list_record(weir_device *dev, const struct weir_launch *l, int n, weir_list **out);
+enum weir_status weir_list_record(weir_device *dev, const struct weir_launch *l, int n,
+                                  weir_list **out);
 enum weir_status weir_list_replay(weir_device *dev, weir_list *list);
 enum weir_status weir_list_profile(weir_device *dev, weir_list *list,
                                    struct weir_timing *rows); // one row a launch

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Faults of drivers that the self-test cannot find or that need a workaround of their own. A row only
-// hides a feature, changes how we build or wait, or informs; no device is refused by its name.
+// Faults of drivers that the self-test cannot find or that need a workaround of their own. A row
+// only hides a feature, changes how we build or wait, or informs; no device is refused by its name.
 #ifndef WEIR_DEVICE_QUIRKS_H
 #define WEIR_DEVICE_QUIRKS_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission to exact mode: the device runs kernels/selftest.cl on hard inputs and must agree with C
-// in every bit (any NaN equals any NaN). A wrong fma, or a wrong division or root, costs a capability
-// that scalar.h makes up for in software; whatever else is wrong leaves fast mode only.
+// in every bit (any NaN equals any NaN). A wrong fma, or a wrong division or root, costs a
+// capability that scalar.h makes up for in software; whatever else is wrong leaves fast mode only.
 #include "device/selftest.h"
 
 #include <float.h>

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-// Fills planes x, y, z of n floats each. By i mod 8: any bits; z cancels x*y; a subnormal factor and
-// z near the product; products in the subnormal range; z half an ulp from rounding; x near a multiple
-// of y; a table of edges crossed with itself; halves around rounding to integer.
+// Fills planes x, y, z of n floats each. By i mod 8: any bits; z cancels x*y; a subnormal factor
+// and z near the product; products in the subnormal range; z half an ulp from rounding; x near a
+// multiple of y; a table of edges crossed with itself; halves around rounding to integer.
 void weir_selftest_fill(float *x, float *y, float *z, int n);
 
 // Moderate arguments, most of them where exp, erf, sin and the like vary.

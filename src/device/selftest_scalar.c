@@ -19,10 +19,10 @@
 #define N_USUAL 8192 // arguments where the functions are not constant
 #define N (N_HARD + N_USUAL)
 
-// X(function, arguments): C and OpenCL C are made from this one list. Every operation and every trick
-// of scalar.h occurs in one of these (64-bit products in the angles and in the random words); the
-// test suite compares all of it. A kernel each: compilers that inline software fma take much longer
-// over one kernel of many.
+// X(function, arguments): C and OpenCL C are made from this one list. Every operation and every
+// trick of scalar.h occurs in one of these (64-bit products in the angles and in the random words);
+// the test suite compares all of it. A kernel each: compilers that inline software fma take much
+// longer over one kernel of many.
 #define FUNCTION_MAP(X)                                    \
     X(fma_f, (x, y, z))                                    \
     X(div_f, (x, y))                                       \

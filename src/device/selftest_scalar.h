@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The second half of the self-test: kernels/scalar.h as the device compiles it against the same text
-// compiled as C.
+// The second half of the self-test: kernels/scalar.h as the device compiles it against the same
+// text compiled as C.
 #ifndef WEIR_DEVICE_SELFTEST_SCALAR_H
 #define WEIR_DEVICE_SELFTEST_SCALAR_H
 

@@ -39,8 +39,8 @@ static enum weir_status buf_create(weir_device *dev, size_t size, weir_buf **out
     if (!bytes) {
         free(buf);
         return weir_fail(&dev->log, WEIR_NOMEM,
-                         "out of memory on host: a buffer of %zu bytes wanted, %zu bytes live", size,
-                         dev->bytes_live);
+                         "out of memory on host: a buffer of %zu bytes wanted, %zu bytes live",
+                         size, dev->bytes_live);
     }
     buf->priv = bytes;
     *out = buf;

@@ -11,7 +11,8 @@ static unsigned char *get_binary(cl_program program, size_t *size)
 {
     unsigned char *binary = NULL;
     *size = 0;
-    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) != CL_SUCCESS ||
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) !=
+            CL_SUCCESS ||
         *size == 0)
         return NULL;
     binary = malloc(*size);
@@ -31,7 +32,8 @@ static cl_program from_binary(const struct weir_cl *cl, const unsigned char *bin
         clCreateProgramWithBinary(cl->context, 1, &cl->id, &size, &binary, &state, &code);
     if (code != CL_SUCCESS)
         return NULL;
-    if (state == CL_SUCCESS && clBuildProgram(program, 1, &cl->id, options, NULL, NULL) == CL_SUCCESS)
+    if (state == CL_SUCCESS &&
+        clBuildProgram(program, 1, &cl->id, options, NULL, NULL) == CL_SUCCESS)
         return program;
     clReleaseProgram(program);
     return NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device memory. Drivers allocate lazily: "success" at creation may fail at the first launch. So the
-// first and the last word are written at once, and running out has one place and one message.
+// Device memory. Drivers allocate lazily: "success" at creation may fail at the first launch. So
+// the first and the last word are written at once, and running out has one place and one message.
 #include <stdlib.h>
 #include <string.h>
 

@@ -117,12 +117,14 @@ static enum weir_status check_group(weir_device *dev, const struct item *item, c
     size_t max = 0, group = item->local[0] * item->local[1] * item->local[2];
     if (item->driver_chooses)
         return WEIR_OK;
-    cl_int code = clGetKernelWorkGroupInfo(item->kernel, weir_cl(dev)->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                           sizeof max, &max, NULL);
+    cl_int code = clGetKernelWorkGroupInfo(item->kernel, weir_cl(dev)->id,
+                                           CL_KERNEL_WORK_GROUP_SIZE, sizeof max, &max, NULL);
     if (code == CL_SUCCESS && group > max)
-        return weir_fail(&dev->log, WEIR_UNSUPPORTED,
-                         "kernel %s: a group of %zu work-items wanted, this driver runs at most %zu "
-                         "of it", name, group, max);
+        return weir_fail(
+            &dev->log, WEIR_UNSUPPORTED,
+            "kernel %s: a group of %zu work-items wanted, this driver runs at most %zu "
+            "of it",
+            name, group, max);
     return weir_cl_check(dev, code, "clGetKernelWorkGroupInfo", name);
 }
 
@@ -133,7 +135,8 @@ static enum weir_status record_kernel(weir_device *dev, const struct weir_launch
     cl_int code;
     item->kernel = clCreateKernel(module->program, l->kernel, &code);
     if (code == CL_INVALID_KERNEL_NAME)
-        return weir_fail(&dev->log, WEIR_INVALID, "'%s' has no kernel %s", module->label, l->kernel);
+        return weir_fail(&dev->log, WEIR_INVALID, "'%s' has no kernel %s", module->label,
+                         l->kernel);
     if (code != CL_SUCCESS)
         return weir_cl_check(dev, code, "clCreateKernel", l->kernel);
     enum weir_status status = set_args(dev, item->kernel, l);

@@ -147,7 +147,7 @@ bool weir_cl_probe_binary(weir_device *dev)
     if (options && compile(dev, source, options, "binary probe", &program) == WEIR_OK)
         copy = weir_cl_binary_copy(dev, program, options);
     if (copy) {
-        struct weir_cl_module module = { .base = { dev }, .program = copy, .label = "binary probe" };
+        struct weir_cl_module module = {.base = {dev}, .program = copy, .label = "binary probe"};
         good = weir_cl_probe_run(dev, &module.base);
         clReleaseProgram(copy);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for the queue. On an event, never by clFinish: Mesa's rusticl 22.3 returns from clFinish at
-// once when all was flushed before. Where a driver's wait keeps a core busy, by asking now and then.
+// Waiting for the queue. On an event, never by clFinish: Mesa's rusticl 22.3 returns from clFinish
+// at once when all was flushed before. Where a driver's wait keeps a core busy, by asking now and
+// then.
 #include <time.h>
 
 #include "device/opencl/opencl.h"
