@@ -15,9 +15,10 @@
 
 enum {
     KC = WEIR_K_CHUNK,
-    MB = 96,    // rows a task packs at once
-    NR = 32,    // columns of a register tile
-    NARROW = 4, // columns of the one for thin matrices
+    MB = 96,             // rows a task packs at once
+    NR = 32,             // columns of a register tile
+    MIN_TERMS = 1 << 18, // below, starting threads costs more than they bring
+    NARROW = 4,          // columns of the one for thin matrices
 #ifdef __AVX512F__
     MR = 6, // rows of a register tile: accumulators fill the register file
 #else
@@ -271,6 +272,10 @@ static void run_jobs(int64_t n_jobs, int64_t m,
     int rows = MB;
     if (n_jobs * m == 0)
         return;
+    struct job first = {0};
+    make(ctx, 0, &first);
+    if (n_jobs * m * first.n * first.k < MIN_TERMS)
+        threads = 1;
     while (rows > MR && n_jobs * ((m + rows - 1) / rows) < 2 * threads)
         rows -= MR;
     int64_t blocks = (m + rows - 1) / rows;
