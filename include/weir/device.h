@@ -31,7 +31,7 @@ enum weir_cap {
 
 enum weir_numerics {
     WEIR_EXACT,          // passed the self-test: same bits as the host
-    WEIR_EXACT_SOFT_FMA, // exact with the software fma where the builtin is wrong
+    WEIR_EXACT_SOFT_FMA, // exact, with software fma (or / and sqrt) where the builtin is wrong
     WEIR_FAST_ONLY,      // failed the self-test: fast mode only
 };
 
