@@ -251,26 +251,32 @@ static void compare(int cases_used, int wide, int chunks, const char *more)
     ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
 }
 
+// Mesa's llvmpipe takes seconds to compile a kernel of one lane and minutes for sixteen.
+static int slow_compiler(void)
+{
+    return strstr(cl.name, "llvmpipe") != NULL;
+}
+
 START_TEST(one_lane)
 {
-    compare(CASES, 0, CHUNKS, cl.soft);
+    compare(CASES, 0, slow_compiler() ? 3 : CHUNKS, cl.soft);
 }
 END_TEST
 
 START_TEST(sixteen_lanes)
 {
-    if (strstr(cl.name, "llvmpipe")) {
+    if (slow_compiler())
         printf("# skipped: %s takes minutes to compile sixteen lanes\n", cl.name);
-        return;
-    }
-    compare(CASES, 1, CHUNKS, cl.soft);
+    else
+        compare(CASES, 1, CHUNKS, cl.soft);
 }
 END_TEST
 
 // The routines for lesser devices give the same bits everywhere else too.
 START_TEST(soft_one_lane)
 {
-    compare(FLOAT_CASES, 0, 2, "-DWEIR_SOFT_FMA -DWEIR_SOFT_DIV");
+    if (!slow_compiler())
+        compare(FLOAT_CASES, 0, 2, "-DWEIR_SOFT_FMA -DWEIR_SOFT_DIV");
 }
 END_TEST
 
@@ -284,7 +290,7 @@ START_TEST(rows_of_sixteen)
         "  vstore16(weir_random_word16(e, b[i], c[i], 7u, 8u, 9u), 0, out + i);\n"
         "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); "
         "}\n";
-    if (!cl.context || strstr(cl.name, "llvmpipe"))
+    if (!cl.context || slow_compiler())
         return;
     cl_int err;
     const char *texts[] = {weir_kernel_text("scalar.h"), text};
