@@ -209,7 +209,7 @@ enum weir_status weir_read(weir_program *program, int output, void *dst)
     const struct weir_program_output *o = &program->output[output];
     weir_require(&program->dev->log, dst != NULL || o->size == 0);
     status = weir_wait(program);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK && o->size > 0)
         status = weir_buf_read(o->buf, o->offset, dst, o->size);
 error:
     return status;
