@@ -177,7 +177,7 @@ WEIR_FN VF VN(integer_f)(VF b, VI *e)
 // 2^k for -126 <= k <= 127.
 WEIR_FN VF VN(pow2_i)(VI k)
 {
-    return AS_F((k + 127) << 23);
+    return AS_F(I_TO_U(k + 127) << 23);
 }
 
 // x 2^k rounded once, for |x| in [2^-1, 2^24) and -252 <= k <= 254.

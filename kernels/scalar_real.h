@@ -304,7 +304,7 @@ static inline double weir_igamma_f(double a, double x)
         return f * sum;
     }
     // The continued fraction, from a depth that grows with sqrt(a).
-    int n = 100 + 10 * (int)sqrt(a);
+    int n = 100 + 10 * (int)fmin(fmax(sqrt(a), 0), 1e5);
     double c = x - a + 2 * n + 1;
     for (; n > 0; n--)
         c = x - a + 2 * n - 1 - n * (n - a) / c;
