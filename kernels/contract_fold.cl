@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adds the chunk sums that a split contraction stored: out = ((s + P_0) + P_1) + ..., where s is +0 for
-// the first batch of chunks and what the previous batch left for the others.
+// Adds the chunk sums that a split contraction stored: out = ((s + P_0) + P_1) + ..., where s is +0
+// for the first batch of chunks and what the previous batch left for the others.
 //
 // p0 (CT_CHUNKS, CT_PARTIAL) chunk sums   ps (CT_PARTIAL) the running sum, where there are several
-// batches (else unused). first: this is the first batch; last: results go to the epilogue, else to ps.
-// chunks: how many chunk sums this batch has. Innermost columns: CT_COL3. Knobs: contract_knobs.cl.
-// CT_STEP 256: a work-item takes 256 results by vectors (wide, local 1); 1: one result (grouped).
-// Geometry: global = CT_PARTIAL / CT_STEP, rounded up.
+// batches (else unused). first: this is the first batch; last: results go to the epilogue, else to
+// ps. chunks: how many chunk sums this batch has. Innermost columns: CT_COL3. Knobs:
+// contract_knobs.cl. CT_STEP 256: a work-item takes 256 results by vectors (wide, local 1); 1: one
+// result (grouped). Geometry: global = CT_PARTIAL / CT_STEP, rounded up.
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"

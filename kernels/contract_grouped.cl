@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contraction for grouped devices (GPUs): a work-group of CT_GROUP x CT_GROUP computes a tile of
 // CT_GROUP CT_PER_ROW rows by CT_GROUP CT_PER_COL columns; CT_STEP terms of both operands at a time
-// are staged in local memory. The same sums in the same order as contract_wide.cl, so the same bits:
-// a term that is staged as 0 beyond an edge or the end of a chunk adds nothing.
+// are staged in local memory. The same sums in the same order as contract_wide.cl, so the same
+// bits: a term that is staged as 0 beyond an edge or the end of a chunk adds nothing.
 //
 // Both operands are read through their strides (knobs: contract_knobs.cl); nothing is packed. All
 // loops around barriers have bounds that are the same for the whole group.
@@ -128,8 +128,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                 sum[i] = sum[i] + acc[i];
                 acc[i] = 0.0f;
             }
-            while (c < end_chunk - 1 && end == k)
-                end = CT_CUT(++c);
+            while (c < end_chunk - 1 && end == k) {
+                c++;
+                end = CT_CUT(c);
+            }
         }
     }
     for (int i = 0; i < CT_PER_ROW; i++) {

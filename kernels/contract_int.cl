@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix product of signed bytes with i32 sums that wrap, one work-item an output element. The order
-// of such sums cannot show, so there is nothing to chunk. Knobs: contract_knobs.cl (columns and terms in
-// their innermost loop only; CT_CHUNKS 0: no terms). Geometry: global = columns, rows, batches.
+// Matrix product of signed bytes with i32 sums that wrap, one work-item an output element. The
+// order of such sums cannot show, so there is nothing to chunk. Knobs: contract_knobs.cl (columns
+// and terms in their innermost loop only; CT_CHUNKS 0: no terms). Geometry: global = columns, rows,
+// batches.
 #include "vector16.cl"
 #include "contract_knobs.cl"
 
@@ -24,7 +25,8 @@ kernel void CT_NAME(global const char *p0, ulong o0, global const char *p1, ulon
     uint sum = 0;
     for (int k = 0; CT_CHUNKS && k < CT_TERM3; k++)
         sum += (uint)((int)a[k * CT_A_TERM3] * (int)b[k * CT_B_TERM3]);
-    p2[o2 + CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 + n + z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 +
-       z3 * CT_O_BATCH3 + z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5] = (int)sum;
+    p2[o2 + CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 + n +
+       z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 +
+       z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5] = (int)sum;
 }
 #include "contract_end.cl"

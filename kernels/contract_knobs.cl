@@ -6,9 +6,9 @@
 //       a[A + batch + row + term] * b[B + batch + col + term]
 // where each of batch, row, col and term is a small nest of loops with literal extents and strides
 // in elements (0 = outermost). Rows read scalars of a, columns read vectors of b. The canonical sum
-// is cut into chunks of 512 terms: P_c = fma chain from +0, result = ((0 + P_0) + P_1) + ...
-// Where some terms are absent for all outputs (a phase of a strided input gradient), CT_CUT says how
-// many of the terms that are left lie before the end of chunk c.
+// is cut into chunks of 512 terms: P_c = fma chain from +0, result = ((0 + P_0) + P_1) + ... Where
+// some terms are absent for all outputs (a phase of a strided input gradient), CT_CUT says how many
+// of the terms that are left lie before the end of chunk c.
 // Name of the kernel; type of offsets inside a buffer (long where 32 bits do not reach).
 #ifndef CT_NAME
 #define CT_NAME contract
@@ -219,16 +219,17 @@
 #ifndef CT_CUT
 #define CT_CUT(c) min(((c) + 1) * 512, CT_TERMS)
 #endif
-// CT_SPLIT 1: one chunk a work-item, its sum stored at output + (chunk - first) * CT_PARTIAL; the kernel
-// then takes the index of its first chunk as an integer argument and contract_fold.cl adds the sums.
+// CT_SPLIT 1: one chunk a work-item, its sum stored at output + (chunk - first) * CT_PARTIAL; the
+// kernel then takes the index of its first chunk as an integer argument and contract_fold.cl adds
+// the sums.
 #ifndef CT_SPLIT
 #define CT_SPLIT 0
 #endif
 #ifndef CT_PARTIAL
 #define CT_PARTIAL 0
 #endif
-// The multiply-adds of one float and of sixteen; a device whose own is not single-rounding for every
-// input takes those of scalar.h, which come before.
+// The multiply-adds of one float and of sixteen; a device whose own is not single-rounding for
+// every input takes those of scalar.h, which come before.
 #ifndef CT_FMA
 #ifdef WEIR_SOFT_FMA
 #define CT_FMA(a, b, c) weir_soft_fma_f(a, b, c)
@@ -238,8 +239,9 @@
 #define CT_FMA16(a, b, c) fma(a, b, c)
 #endif
 #endif
-// What is done with results: CT_PUT takes x at element o of the output, CT_PUT16 sixteen neighbours, o
-// to o + 15. A fused epilogue defines the three together; its parameters follow those of a and b.
+// What is done with results: CT_PUT takes x at element o of the output, CT_PUT16 sixteen
+// neighbours, o to o + 15. A fused epilogue defines the three together; its parameters follow those
+// of a and b.
 #ifndef CT_PARAMS
 #define CT_PARAMS , global float *p2, ulong o2
 #define CT_PUT(x, o) p2[o2 + (o)] = (x)

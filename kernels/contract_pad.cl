@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies an image (any strides) into a dense one with a border of zeros, so that a convolution reads
-// its window without a test: dst (N, PAD_OUT0, PAD_OUT1, PAD_OUT2, C) from src (N, PAD_IN0.., C), the
-// source's first pixel at PAD_LO0.. of the copy and the next ones PAD_STEP0.. apart, zeros between.
+// Copies an image (any strides) into a dense one with a border of zeros, so that a convolution
+// reads its window without a test: dst (N, PAD_OUT0, PAD_OUT1, PAD_OUT2, C) from src (N, PAD_IN0..,
+// C), the source's first pixel at PAD_LO0.. of the copy and the next ones PAD_STEP0.. apart, zeros
+// between.
 //
 // PAD_FLAT 0: one work-item a row of the copy (wide); global = rows PAD_OUT1, PAD_OUT0, N; local 1.
 // PAD_FLAT 1: one work-item an element of a row (grouped); global = PAD_OUT2 C rounded up,
@@ -44,7 +45,8 @@ kernel void PAD_NAME(global const float *p0, ulong o0, global float *p1, ulong o
     float x = 0.0f;
     if (PAD_INSIDE(d, 0) && PAD_INSIDE(h, 1) && PAD_INSIDE(w, 2))
         x = p0[o0 + PAD_START + n * PAD_STRIDE_N + d / PAD_STEP0 * PAD_STRIDE0 +
-               h / PAD_STEP1 * PAD_STRIDE1 + w / PAD_STEP2 * PAD_STRIDE2 + i % PAD_C * PAD_STRIDE_C];
+               h / PAD_STEP1 * PAD_STRIDE1 + w / PAD_STEP2 * PAD_STRIDE2 +
+               i % PAD_C * PAD_STRIDE_C];
     p1[o1 + (n * (PAD_OUT0 * PAD_OUT1) + z) * (PAD_OUT2 * PAD_C) + i] = x;
 }
 #else

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contraction for wide devices (CPUs): one work-item computes a tile of CT_TILE_H x CT_TILE_W rows by
-// 16 CT_VECS columns in registers; no local memory, no barriers. The knobs are in contract_knobs.cl.
+// Contraction for wide devices (CPUs): one work-item computes a tile of CT_TILE_H x CT_TILE_W rows
+// by 16 CT_VECS columns in registers; no local memory, no barriers. The knobs are in
+// contract_knobs.cl.
 //
 // a is read by scalars at literal distances from one pointer; b by whole vectors: column c of the
 // innermost loop is lane c % 16 of vector c / 16 % CT_VECS of panel c / (16 CT_VECS); panels are
-// CT_PANEL elements apart and zero-padded. The last tile of a row of tiles is moved back to end on the
-// last row and stores only what its neighbour does not, so every output is stored exactly once.
-// Geometry: local 1; global = tiles of rows, (outer columns x panels), batches (x chunks if CT_SPLIT).
+// CT_PANEL elements apart and zero-padded. The last tile of a row of tiles is moved back to end on
+// the last row and stores only what its neighbour does not, so every output is stored exactly once.
+// Geometry: local 1; global = tiles of rows, (outer columns x panels), batches (x chunks if
+// CT_SPLIT).
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contraction kernels against the host's loop nests, bit for bit, on the device that the program's
 // argument selects (default opencl:0): odd sizes, tiles and chunks +- 1, strides, dilation, groups,
-// views, epilogues; wide and grouped; scratch and outputs poisoned and fenced. The program is its own
-// little compiler: it defines the functions of emit.h that writers call. Seed of all data: 7.
+// views, epilogues; wide and grouped; scratch and outputs poisoned and fenced. The program is its
+// own little compiler: it defines the functions of emit.h that writers call. Seed of all data: 7.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 #include "graph/view.h"
 #include "support/support.h"
 
-#define GUARD 64            // floats before and after each buffer that is written
-#define POISON 0x7fc12345u  // a NaN that no kernel makes
+#define GUARD 64           // floats before and after each buffer that is written
+#define POISON 0x7fc12345u // a NaN that no kernel makes
 #define MAX_SLOTS 32
 #define MAX_LAUNCHES 64
 
@@ -37,8 +37,8 @@ struct weir_emit_state {
     int n_launches;
 };
 
-static struct weir_strbuf source;   // of the kernels of all cases
-static char *known[4096];           // their texts before "$K" was replaced
+static struct weir_strbuf source; // of the kernels of all cases
+static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
 static int n_known;
 
@@ -81,7 +81,7 @@ static int add_slot(struct weir_emit *e, size_t size, bool fenced)
     struct weir_emit_state *s = e->state;
     ck_assert(s->n_slots < MAX_SLOTS);
     struct slot *p = &s->slot[s->n_slots];
-    *p = (struct slot) {.size = size, .fenced = fenced};
+    *p = (struct slot){.size = size, .fenced = fenced};
     size_t all = ((size + 3) & ~(size_t)3) + 2 * GUARD * 4;
     ck_assert_int_eq(weir_buf_create(e->dev, all, &p->buf), WEIR_OK);
     ck_assert_int_eq(weir_buf_fill(p->buf, 0, POISON, all), WEIR_OK);
@@ -207,7 +207,7 @@ static void reference(struct test *t)
     struct weir_nd nd[3];
     const struct weir_operand *o[3] = {&t->in[0], &t->in[1], &t->out};
     for (int i = 0; i < 3; i++) {
-        nd[i] = (struct weir_nd) {.dtype = o[i]->dtype, .rank = o[i]->shape.rank};
+        nd[i] = (struct weir_nd){.dtype = o[i]->dtype, .rank = o[i]->shape.rank};
         memcpy(nd[i].dim, o[i]->shape.dim, sizeof(nd[i].dim));
         memcpy(nd[i].stride, o[i]->stride, sizeof(nd[i].stride));
     }
@@ -228,37 +228,45 @@ static void prepare(struct test *t, weir_device *dev, weir_graph *g, struct weir
     uint64_t seed = 7;
     t->v = build(g, &t->s);
     ck_assert_msg(!weir_is_poison(t->v), "%s", weir_graph_message(g));
-    t->e = (struct weir_emit) {.dev = dev, .arena = arena, .v = t->v, .n_in = 2, .n_out = 1,
-                               .in = t->in, .out = &t->out, .state = &t->state};
+    t->e = (struct weir_emit){.dev = dev,
+                              .arena = arena,
+                              .v = t->v,
+                              .n_in = 2,
+                              .n_out = 1,
+                              .in = t->in,
+                              .out = &t->out,
+                              .state = &t->state};
     for (int i = 0; i < 2; i++) {
         struct weir_layout l;
         weir_layout_of(t->v->arg[i], NULL, NULL, &l);
         const struct weir_type *type = &t->v->arg[i]->type;
         int64_t n = weir_shape_size(&type->shape);
         size_t size = (size_t)n * weir_dtype_size(type->dtype);
-        t->in[i] = (struct weir_operand) {add_slot(&t->e, size, false), type->dtype, type->shape,
-                                          l.offset, {0}};
+        t->in[i] = (struct weir_operand){
+            add_slot(&t->e, size, false), type->dtype, type->shape, l.offset, {0}};
         memcpy(t->in[i].stride, l.stride, sizeof(l.stride));
         t->data[i] = malloc(size + 4);
         fill(t->data[i], n, t->s.i8, &seed);
         if (size)
-            ck_assert_int_eq(weir_buf_write(t->state.slot[t->in[i].slot].buf, GUARD * 4, t->data[i],
-                                            size), WEIR_OK);
+            ck_assert_int_eq(
+                weir_buf_write(t->state.slot[t->in[i].slot].buf, GUARD * 4, t->data[i], size),
+                WEIR_OK);
     }
     int64_t n = weir_shape_size(&t->v->type.shape);
     int slot = add_slot(&t->e, (size_t)n * 4, true);
-    t->out = (struct weir_operand) {slot, t->v->type.dtype, t->v->type.shape, 0, {0}};
+    t->out = (struct weir_operand){slot, t->v->type.dtype, t->v->type.shape, 0, {0}};
     weir_strides(&t->out.shape, t->out.stride);
     if (t->s.epilogue) {
         t->epilogue_arg = weir_emit_arg(&t->out);
-        t->epilogue = (struct weir_emit_epilogue) {
+        t->epilogue = (struct weir_emit_epilogue){
             .params = ", global float *e0, ulong f0",
-            .decls = "void $K_put(float x, long o, int c, global float *e)\n"
-                     "{\n    e[o] = fma(x, 2.0f, (float)c);\n}\n"
-                     "void $K_put16(float16 x, long o, int c, global float *e)\n"
-                     "{\n    float16 n = (float16)((float)c) + (float16)(0, 1, 2, 3, 4, 5, 6, 7, 8, "
-                     "9, 10, 11, 12, 13, 14, 15);\n"
-                     "    WEIR_STORE16(e + o, fma(x, (float16)(2.0f), n));\n}\n",
+            .decls =
+                "void $K_put(float x, long o, int c, global float *e)\n"
+                "{\n    e[o] = fma(x, 2.0f, (float)c);\n}\n"
+                "void $K_put16(float16 x, long o, int c, global float *e)\n"
+                "{\n    float16 n = (float16)((float)c) + (float16)(0, 1, 2, 3, 4, 5, 6, 7, 8, "
+                "9, 10, 11, 12, 13, 14, 15);\n"
+                "    WEIR_STORE16(e + o, fma(x, (float16)(2.0f), n));\n}\n",
             .put = "$K_put(x, o, c, e0 + f0)",
             .put16 = "$K_put16(x, o, c, e0 + f0)",
             .args = &t->epilogue_arg,
@@ -276,13 +284,16 @@ static void record(struct test *t, weir_device *dev, weir_module *module)
     for (int i = 0; i < t->state.n_launches; i++) {
         const struct weir_emit_launch *from = &t->state.launch[i];
         struct weir_launch *l = &list[i];
-        *l = (struct weir_launch) {.module = module, .kernel = from->kernel, .label = from->label,
-                                   .n_bufs = from->n_args, .n_ints = from->n_ints};
+        *l = (struct weir_launch){.module = module,
+                                  .kernel = from->kernel,
+                                  .label = from->label,
+                                  .n_bufs = from->n_args,
+                                  .n_ints = from->n_ints};
         for (int k = 0; k < from->n_args; k++) {
             const struct weir_emit_arg *a = &t->state.arg[i][k];
             uint32_t elem = (uint32_t)weir_dtype_size(a->dtype);
-            l->bufs[k] = (struct weir_buf_ref) {t->state.slot[a->slot].buf,
-                                                GUARD * 4 + (size_t)a->offset * elem, elem};
+            l->bufs[k] = (struct weir_buf_ref){t->state.slot[a->slot].buf,
+                                               GUARD * 4 + (size_t)a->offset * elem, elem};
         }
         memcpy(l->ints, from->ints, sizeof(l->ints));
         memcpy(l->global, from->global, sizeof(l->global));
@@ -382,8 +393,8 @@ static const char *selector = "opencl:0";
 static weir_device *open_device(uint32_t hidden)
 {
     weir_device *dev = NULL;
-    struct weir_device_params params = {.selector = selector, .log = test_log, .caps_mask = hidden,
-                                        .allow_fast = true};
+    struct weir_device_params params = {
+        .selector = selector, .log = test_log, .caps_mask = hidden, .allow_fast = true};
     test_log_clear();
     ck_assert_msg(weir_device_open(&params, &dev) == WEIR_OK, "%s", test_log_text());
     return dev;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matmul and the three convolutions as gathers. Images get a border of zeros (in scratch, only where a
-// window reaches outside), so that every address is affine. The input gradient of a strided
-// convolution is one gather a phase (output position mod stride), each with the taps that reach it; the
-// chunks of 512 still count the absent ones.
+// Matmul and the three convolutions as gathers. Images get a border of zeros (in scratch, only
+// where a window reaches outside), so that every address is affine. The input gradient of a strided
+// convolution is one gather a phase (output position mod stride), each with the taps that reach it;
+// the chunks of 512 still count the absent ones.
 #include "compile/contract.h"
 
 #include "base/log.h"
@@ -47,11 +47,11 @@ static void conv_of(const struct weir_value *v, const struct weir_operand *x,
 {
     const struct weir_conv_attrs *p = &v->attrs.conv;
     int lead = 3 - p->nd, last = p->nd + 1;
-    *c = (struct conv) {.groups = p->groups,
-                        .cin = w->shape.dim[last],
-                        .cout = w->shape.dim[0] / p->groups,
-                        .w_o = w->stride[0],
-                        .w_c = w->stride[last]};
+    *c = (struct conv){.groups = p->groups,
+                       .cin = w->shape.dim[last],
+                       .cout = w->shape.dim[0] / p->groups,
+                       .w_o = w->stride[0],
+                       .w_c = w->stride[last]};
     for (int i = 0; i < 3; i++) {
         bool used = i >= lead;
         c->stride[i] = used ? p->stride[i - lead] : 1;
@@ -92,10 +92,8 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
     // Sixteen floats more than the image, because panels of columns are read by whole vectors.
     int slot = weir_emit_scratch(e, WEIR_F32, size + 16);
     struct weir_emit_arg args[2] = {m->source.arg, {slot, WEIR_F32, 0}};
-    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "pad", &t),
-                                 .label = "pad",
-                                 .n_args = 2,
-                                 .args = args};
+    struct weir_emit_launch l = {
+        .kernel = weir_emit_kernel_buf(e, "pad", &t), .label = "pad", .n_args = 2, .args = args};
     size_t rows = (size_t)out[1], planes = (size_t)out[0], row = (size_t)(out[2] * m->c);
     size_t group = (size_t)weir_group_flat(e->dev);
     l.global[0] = flat ? (row + group - 1) / group * group : rows;
@@ -104,7 +102,7 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
     l.local[0] = flat ? group : 1;
     l.local[1] = l.local[2] = 1;
     weir_emit_launch(e, &l);
-    m->source = (struct weir_gather_source) {args[1], true};
+    m->source = (struct weir_gather_source){args[1], true};
     m->sc = 1;
     m->stride[2] = m->c;
     m->stride[1] = out[2] * m->stride[2];
@@ -117,13 +115,14 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
 }
 
 // Pads m if pixels min .. max are not all inside.
-static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min, const int64_t *max)
+static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min,
+                        const int64_t *max)
 {
     bool inside = true;
     for (int i = 0; i < 3; i++)
         inside &= min[i] >= 0 && max[i] < m->dim[i];
     if (!inside)
-        pad_image(e, m, min, max, (const int64_t[]) {1, 1, 1});
+        pad_image(e, m, min, max, (const int64_t[]){1, 1, 1});
 }
 
 static int64_t origin(const struct image *m, const int64_t *first)
@@ -137,9 +136,9 @@ static int64_t origin(const struct image *m, const int64_t *first)
 static void unit_axes(struct weir_gather *g)
 {
     for (int i = 0; i < 4; i++)
-        g->row[i] = g->col[i] = g->term[i] = (struct weir_axis) {.n = 1};
+        g->row[i] = g->col[i] = g->term[i] = (struct weir_axis){.n = 1};
     for (int i = 0; i < 6; i++)
-        g->batch[i] = (struct weir_axis) {.n = 1};
+        g->batch[i] = (struct weir_axis){.n = 1};
 }
 
 // The window of a forward convolution in x: pixels min .. max.
@@ -162,14 +161,14 @@ static enum weir_status emit_conv(struct weir_emit *e)
     struct weir_gather g = {.hint = "conv", .a = x.source, .b.arg = weir_emit_arg(&e->in[1])};
     unit_axes(&g);
     g.a0 = origin(&x, min);
-    g.batch[5] = (struct weir_axis) {c.groups, c.cin * x.sc, c.cout * c.w_o, c.cout};
-    g.row[0] = (struct weir_axis) {x.n, x.sn, 0, pixels * cout};
-    g.col[3] = (struct weir_axis) {c.cout, 0, c.w_o, 1};
-    g.term[3] = (struct weir_axis) {c.cin, x.sc, c.w_c, 0};
+    g.batch[5] = (struct weir_axis){c.groups, c.cin * x.sc, c.cout * c.w_o, c.cout};
+    g.row[0] = (struct weir_axis){x.n, x.sn, 0, pixels * cout};
+    g.col[3] = (struct weir_axis){c.cout, 0, c.w_o, 1};
+    g.term[3] = (struct weir_axis){c.cin, x.sc, c.w_c, 0};
     for (int i = 2; i >= 0; i--) {
         pixels /= c.out[i];
-        g.row[1 + i] = (struct weir_axis) {c.out[i], c.stride[i] * x.stride[i], 0, 0};
-        g.term[i] = (struct weir_axis) {c.ker[i], c.dilation[i] * x.stride[i], c.w_k[i], 0};
+        g.row[1 + i] = (struct weir_axis){c.out[i], c.stride[i] * x.stride[i], 0, 0};
+        g.term[i] = (struct weir_axis){c.ker[i], c.dilation[i] * x.stride[i], c.w_k[i], 0};
     }
     g.row[3].o = cout;
     g.row[2].o = c.out[2] * cout;
@@ -178,8 +177,8 @@ static enum weir_status emit_conv(struct weir_emit *e)
     return weir_gather_emit(e, &g);
 }
 
-// dw: the sums run over output pixels. Few input channels would leave vectors over them empty, so then
-// the columns are output channels instead; the sums are the same ones.
+// dw: the sums run over output pixels. Few input channels would leave vectors over them empty, so
+// then the columns are output channels instead; the sums are the same ones.
 static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
 {
     struct conv c;
@@ -190,30 +189,28 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     window(&c, min, max);
     if (weir_device_has(e->dev, WEIR_CAP_WIDE) && !channels_in_rows &&
         (x.sc != 1 || c.cin % 16)) // columns are read by vectors
-        pad_image(e, &x, min, max, (const int64_t[]) {1, 1, 1});
+        pad_image(e, &x, min, max, (const int64_t[]){1, 1, 1});
     else
         need_pixels(e, &x, min, max);
     struct weir_gather g = {.hint = "conv_weight_grad", .a = y.source, .b = x.source};
     unit_axes(&g);
     g.b0 = origin(&x, min);
-    g.batch[5] =
-        (struct weir_axis) {c.groups, c.cout * y.sc, c.cin * x.sc, c.cout * c.w_o};
-    g.row[3] = (struct weir_axis) {c.cout, y.sc, 0, c.w_o};
-    g.col[3] = (struct weir_axis) {c.cin, 0, x.sc, c.w_c};
-    g.term[0] = (struct weir_axis) {x.n, y.sn, x.sn, 0};
+    g.batch[5] = (struct weir_axis){c.groups, c.cout * y.sc, c.cin * x.sc, c.cout * c.w_o};
+    g.row[3] = (struct weir_axis){c.cout, y.sc, 0, c.w_o};
+    g.col[3] = (struct weir_axis){c.cin, 0, x.sc, c.w_c};
+    g.term[0] = (struct weir_axis){x.n, y.sn, x.sn, 0};
     for (int i = 0; i < 3; i++) {
-        g.col[i] = (struct weir_axis) {c.ker[i], 0, c.dilation[i] * x.stride[i], c.w_k[i]};
-        g.term[1 + i] =
-            (struct weir_axis) {c.out[i], y.stride[i], c.stride[i] * x.stride[i], 0};
+        g.col[i] = (struct weir_axis){c.ker[i], 0, c.dilation[i] * x.stride[i], c.w_k[i]};
+        g.term[1 + i] = (struct weir_axis){c.out[i], y.stride[i], c.stride[i] * x.stride[i], 0};
     }
     g.chunks = (x.n * c.out[0] * c.out[1] * c.out[2] + 511) / 512;
     if (channels_in_rows) {
         struct weir_gather s = g;
         s.a = g.b, s.b = g.a, s.a0 = g.b0, s.b0 = 0;
         for (int i = 0; i < 4; i++) {
-            s.row[i] = (struct weir_axis) {g.col[i].n, g.col[i].b, 0, g.col[i].o};
-            s.col[i] = (struct weir_axis) {g.row[i].n, 0, g.row[i].a, g.row[i].o};
-            s.term[i] = (struct weir_axis) {g.term[i].n, g.term[i].b, g.term[i].a, 0};
+            s.row[i] = (struct weir_axis){g.col[i].n, g.col[i].b, 0, g.col[i].o};
+            s.col[i] = (struct weir_axis){g.row[i].n, 0, g.row[i].a, g.row[i].o};
+            s.term[i] = (struct weir_axis){g.term[i].n, g.term[i].b, g.term[i].a, 0};
         }
         s.batch[5].a = g.batch[5].b, s.batch[5].b = g.batch[5].a;
         g = s;
@@ -221,8 +218,8 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     return weir_gather_emit(e, &g);
 }
 
-// One spatial axis of one phase of the input gradient: pixels f, f + stride, .. of x are reached by taps
-// tap0, tap0 + tap_step, .., whose pixels in dy are y0 + j - t * back.
+// One spatial axis of one phase of the input gradient: pixels f, f + stride, .. of x are reached by
+// taps tap0, tap0 + tap_step, .., whose pixels in dy are y0 + j - t * back.
 struct phase {
     int64_t first, pixels, tap0, tap_step, taps, y0, back;
 };
@@ -253,8 +250,10 @@ static const int64_t *cuts(struct weir_emit *e, const struct conv *c, const stru
         for (int64_t t = 0; t < p[0].taps * p[1].taps * p[2].taps; t++) {
             int64_t t2 = t % p[2].taps, t1 = t / p[2].taps % p[1].taps,
                     t0 = t / (p[2].taps * p[1].taps);
-            int64_t tap = ((p[0].tap0 + t0 * p[0].tap_step) * c->ker[1] + p[1].tap0 +
-                           t1 * p[1].tap_step) * c->ker[2] + p[2].tap0 + t2 * p[2].tap_step;
+            int64_t tap =
+                ((p[0].tap0 + t0 * p[0].tap_step) * c->ker[1] + p[1].tap0 + t1 * p[1].tap_step) *
+                    c->ker[2] +
+                p[2].tap0 + t2 * p[2].tap_step;
             int64_t before = 512 * (k + 1) - tap * c->cout;
             cut[k] += before < 0 ? 0 : before < c->cout ? before : c->cout;
         }
@@ -269,13 +268,13 @@ static enum weir_status emit_phase(struct weir_emit *e, const struct conv *c, co
         .hint = "conv_input_grad", .a = y->source, .b.arg = weir_emit_arg(&e->in[1])};
     int64_t cin = c->groups * c->cin, at = cin, taps = 1, all = 1;
     unit_axes(&g);
-    g.batch[5] = (struct weir_axis) {c->groups, c->cout * y->sc, c->cout * c->w_o, c->cin};
-    g.col[3] = (struct weir_axis) {c->cin, 0, c->w_c, 1};
-    g.term[3] = (struct weir_axis) {c->cout, y->sc, c->w_o, 0};
+    g.batch[5] = (struct weir_axis){c->groups, c->cout * y->sc, c->cout * c->w_o, c->cin};
+    g.col[3] = (struct weir_axis){c->cin, 0, c->w_c, 1};
+    g.term[3] = (struct weir_axis){c->cout, y->sc, c->w_o, 0};
     for (int i = 2; i >= 0; i--) {
-        g.row[1 + i] = (struct weir_axis) {p[i].pixels, y->stride[i], 0, c->stride[i] * at};
-        g.term[i] = (struct weir_axis) {p[i].taps, -p[i].back * y->stride[i],
-                                        p[i].tap_step * c->w_k[i], 0};
+        g.row[1 + i] = (struct weir_axis){p[i].pixels, y->stride[i], 0, c->stride[i] * at};
+        g.term[i] =
+            (struct weir_axis){p[i].taps, -p[i].back * y->stride[i], p[i].tap_step * c->w_k[i], 0};
         g.a0 += (p[i].y0 + y->lo[i]) * y->stride[i];
         g.b0 += p[i].tap0 * c->w_k[i];
         g.o0 += p[i].first * at;
@@ -283,7 +282,7 @@ static enum weir_status emit_phase(struct weir_emit *e, const struct conv *c, co
         taps *= p[i].taps;
         all *= c->ker[i];
     }
-    g.row[0] = (struct weir_axis) {y->n, y->sn, 0, at};
+    g.row[0] = (struct weir_axis){y->n, y->sn, 0, at};
     g.chunks = (all * c->cout + 511) / 512;
     if (taps == 0) { // nothing reaches these pixels: +0 by an empty sum
         for (int i = 0; i < 4; i++)
@@ -367,10 +366,10 @@ static enum weir_status emit_matmul(struct weir_emit *e)
     int ar = a->shape.rank - 2, br = b->shape.rank - 2, rank = out->shape.rank - 2;
     struct weir_gather g = {.hint = "matmul", .a.arg = weir_emit_arg(a), .b.arg = weir_emit_arg(b)};
     unit_axes(&g);
-    g.row[3] = (struct weir_axis) {out->shape.dim[rank], a->stride[ar + ta], 0, out->stride[rank]};
-    g.col[3] = (struct weir_axis) {out->shape.dim[rank + 1], 0, b->stride[br + !tb], 1};
-    g.term[3] = (struct weir_axis) {a->shape.dim[ar + !ta], a->stride[ar + !ta],
-                                    b->stride[br + tb], 0};
+    g.row[3] = (struct weir_axis){out->shape.dim[rank], a->stride[ar + ta], 0, out->stride[rank]};
+    g.col[3] = (struct weir_axis){out->shape.dim[rank + 1], 0, b->stride[br + !tb], 1};
+    g.term[3] =
+        (struct weir_axis){a->shape.dim[ar + !ta], a->stride[ar + !ta], b->stride[br + tb], 0};
     for (int i = rank - 1; i >= 0; i--) {
         int ia = i - rank + ar, ib = i - rank + br;
         struct weir_axis x = {.n = out->shape.dim[i], .o = out->stride[i]};

@@ -23,17 +23,18 @@ struct weir_gather_source {
 struct weir_gather {
     struct weir_axis row[4], col[4], term[4], batch[6];
     int64_t a0, b0, o0;
-    int64_t chunks;     // of 512 canonical terms
-    const int64_t *cut; // chunks entries: terms present before the end of chunk c; NULL = all present
+    int64_t chunks; // of 512 canonical terms
+    const int64_t
+        *cut; // chunks entries: terms present before the end of chunk c; NULL = all present
     struct weir_gather_source a, b;
-    const char *hint;   // part of kernel names
+    const char *hint; // part of kernel names
 };
 
 // Appends what computes one gather. Several gathers may fill one output between them (phases).
 enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather *g);
 
-// Work-items of a group: an edge of square groups, and of groups along one axis. A CPU driver may take
-// fewer for a kernel than it says for the device (llvmpipe 22.3: 32 of 1024).
+// Work-items of a group: an edge of square groups, and of groups along one axis. A CPU driver may
+// take fewer for a kernel than it says for the device (llvmpipe 22.3: 32 of 1024).
 static inline int weir_group_edge(const weir_device *dev)
 {
     int edge = dev->info.caps.is_gpu ? 8 : 4;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels and launches of one gather. Wide devices: the right operand is packed into panels unless it
-// streams well as it lies; grouped devices read both operands through their strides. Long sums with
-// few outputs are split: chunk sums are computed side by side, then added in order.
+// Kernels and launches of one gather. Wide devices: the right operand is packed into panels unless
+// it streams well as it lies; grouped devices read both operands through their strides. Long sums
+// with few outputs are split: chunk sums are computed side by side, then added in order.
 #include "compile/contract.h"
 
 #include <stdlib.h>
@@ -44,12 +44,12 @@ static void collapse(struct weir_axis *x, int n)
             x[--top] = x[i];
     }
     for (int i = 0; i < top; i++)
-        x[i] = (struct weir_axis) {.n = 1};
+        x[i] = (struct weir_axis){.n = 1};
 }
 
-// Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at least
-// four for the latency of a chain; a run of terms costs some more to begin, the more the larger the
-// tile. Fitted to PoCL on a CPU with 512-bit vectors; only speed depends on it.
+// Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
+// least four for the latency of a chain; a run of terms costs some more to begin, the more the
+// larger the tile. Fitted to PoCL on a CPU with 512-bit vectors; only speed depends on it.
 static double tile_cost(int rows, int vecs, int64_t run)
 {
     double cost = rows * vecs / 2.0, loads = (rows + vecs) / 2.0;
@@ -79,7 +79,7 @@ struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t col
                     cost *= 1.05; // two kernels to build and start instead of one
                 if (best.vecs && cost >= best_cost)
                     continue;
-                best = (struct weir_wide_tile) {th, tw, vecs, panels, tail};
+                best = (struct weir_wide_tile){th, tw, vecs, panels, tail};
                 best_cost = cost;
             }
     }
@@ -121,12 +121,13 @@ static bool needs_long(const struct weir_gather *g)
 static void define_gather(struct weir_strbuf *t, const struct weir_gather *g)
 {
     if (g->cut) {
-        weir_strbuf_puts(t, "constant int $K_cut[] = {");
-        for (int64_t i = 0; i < g->chunks; i++)
-            weir_strbuf_printf(t, "%s%lld", i ? ", " : "", (long long)g->cut[i]);
-        weir_strbuf_puts(t, "};\n#define CT_CUT(c) $K_cut[c]\n");
+        weir_strbuf_puts(t, "#define CT_CUT(c) (");
+        for (int64_t i = 0; i + 1 < g->chunks; i++)
+            weir_strbuf_printf(t, "(c) <= %lld ? %lld : ", (long long)i, (long long)g->cut[i]);
+        weir_strbuf_printf(t, "%lld)\n", (long long)g->cut[g->chunks - 1]);
     }
-    weir_strbuf_printf(t, "#define CT_NAME $K\n#define CT_INT %s\n", needs_long(g) ? "long" : "int");
+    weir_strbuf_printf(t, "#define CT_NAME $K\n#define CT_INT %s\n",
+                       needs_long(g) ? "long" : "int");
     for (int i = 0; i < 4; i++) {
         define(t, "ROW", i, g->row[i].n);
         define(t, "A_ROW", i, g->row[i].a);
@@ -166,8 +167,8 @@ static void define_results(struct weir_emit *e, struct weir_strbuf *t, struct we
         return;
     }
     long long last = (long long)last_extent(e);
-    // Several kernels of a program may have this epilogue: its functions appear once, unless they carry
-    // the kernel's name.
+    // Several kernels of a program may have this epilogue: its functions appear once, unless they
+    // carry the kernel's name.
     bool own = strstr(p->decls, "$K") != NULL;
     unsigned long long id = weir_hash64(p->decls, strlen(p->decls), 0);
     if (!own)
@@ -257,17 +258,19 @@ static struct split choose_split(struct weir_emit *e, const struct weir_gather *
     struct split s = {0};
     int64_t results = extent(g->row, 4) * extent(g->col, 4) * extent(g->batch, 6);
     int64_t units = e->dev->info.caps.compute_units;
-    // Sums over thousands of terms stream both operands again for each tile unless chunks come first.
-    // A phase has part of the results only, and chunk sums are laid out like all of them.
-    if (g->chunks < 2 || results != weir_shape_size(&e->out[0].shape) || (tiles >= 8 * units && g->chunks < 8))
+    // Sums over thousands of terms stream both operands again for each tile unless chunks come
+    // first. A phase has part of the results only, and chunk sums are laid out like all of them.
+    if (g->chunks < 2 || results != weir_shape_size(&e->out[0].shape) ||
+        (tiles >= 8 * units && g->chunks < 8))
         return s;
     s.results = results;
     s.batch = PARTIALS_MAX / results;
     s.batch = s.batch < 1 ? 1 : s.batch > g->chunks ? g->chunks : s.batch;
-    s.partial = (struct weir_emit_arg) {weir_emit_scratch(e, WEIR_F32, results * s.batch), WEIR_F32, 0};
+    s.partial =
+        (struct weir_emit_arg){weir_emit_scratch(e, WEIR_F32, results * s.batch), WEIR_F32, 0};
     s.running = s.partial; // not touched when one batch holds all chunks
     if (s.batch < g->chunks)
-        s.running = (struct weir_emit_arg) {weir_emit_scratch(e, WEIR_F32, results), WEIR_F32, 0};
+        s.running = (struct weir_emit_arg){weir_emit_scratch(e, WEIR_F32, results), WEIR_F32, 0};
     return s;
 }
 
@@ -283,7 +286,7 @@ static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
         if (p.batch[i].b == 0)
             p.batch[i].n = 1;
     for (int i = 0; i < 4; i++) // the texts of equal packings are equal
-        p.row[i] = (struct weir_axis) {.n = 1};
+        p.row[i] = (struct weir_axis){.n = 1};
     for (int i = 0; i < 4; i++)
         p.term[i].a = p.col[i].o = 0;
     for (int i = 0; i < 6; i++)
@@ -303,7 +306,7 @@ static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
                                  .global = {(size_t)div_up(terms, step), (size_t)panels, (size_t)z},
                                  .local = {1, 1, 1}};
     weir_emit_launch(e, &l);
-    g->b = (struct weir_gather_source) {args[1], true};
+    g->b = (struct weir_gather_source){args[1], true};
     g->b0 = 0;
     int64_t stride = width;
     for (int i = 3; i >= 0; i--) {
@@ -340,13 +343,14 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
     l->args[l->n_args++] = g.b.arg;
     struct weir_strbuf t = {0};
     define_main(e, &g, s, &t, l);
-    weir_strbuf_printf(&t, "#define CT_TILE_H %d\n#define CT_TILE_W %d\n#define CT_VECS %d\n", th, tw,
-                       vecs);
+    weir_strbuf_printf(&t, "#define CT_TILE_H %d\n#define CT_TILE_W %d\n#define CT_VECS %d\n", th,
+                       tw, vecs);
     define1(&t, "PANEL", panel);
     weir_strbuf_puts(&t, weir_kernel_text("contract_wide.cl"));
     l->kernel = weir_emit_kernel_buf(e, g.hint, &t);
     l->label = g.hint;
-    l->global[0] = (size_t)(g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw));
+    l->global[0] =
+        (size_t)(g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw));
     l->global[1] = (size_t)(extent(g.col, 3) * div_up(g.col[3].n, 16 * vecs));
     l->local[0] = l->local[1] = l->local[2] = 1;
 }
@@ -360,7 +364,7 @@ static void outer_columns_to_batch(struct weir_gather *g)
         while (g->batch[free].n != 1)
             free++;
         g->batch[free] = g->col[i];
-        g->col[i] = (struct weir_axis) {.n = 1};
+        g->col[i] = (struct weir_axis){.n = 1};
     }
 }
 
@@ -399,14 +403,15 @@ static enum weir_status emit_wide(struct weir_emit *e, struct weir_gather *g)
 static enum weir_status emit_grouped(struct weir_emit *e, const struct weir_gather *g)
 {
     int group = weir_group_edge(e->dev);
-    int64_t across = div_up(extent(g->col, 4), group * PER), down = div_up(extent(g->row, 4), group * PER);
+    int64_t across = div_up(extent(g->col, 4), group * PER),
+            down = div_up(extent(g->row, 4), group * PER);
     struct split s = choose_split(e, g, across * down * extent(g->batch, 6));
     struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {g->a.arg, g->b.arg};
     struct weir_emit_launch l = {.label = g->hint, .n_args = 2, .args = args};
     struct weir_strbuf t = {0};
     define_main(e, g, &s, &t, &l);
-    weir_strbuf_printf(&t, "#define CT_GROUP %d\n#define CT_PER_ROW %d\n#define CT_PER_COL %d\n", group,
-                       PER, PER);
+    weir_strbuf_printf(&t, "#define CT_GROUP %d\n#define CT_PER_ROW %d\n#define CT_PER_COL %d\n",
+                       group, PER, PER);
     weir_strbuf_puts(&t, weir_kernel_text("contract_grouped.cl"));
     l.kernel = weir_emit_kernel_buf(e, g->hint, &t);
     l.global[0] = (size_t)(across * group);
@@ -440,7 +445,7 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
         return WEIR_OK;
     if (extent(g.term, 4) == 0) {
         for (int i = 0; i < 4; i++)
-            g.term[i] = (struct weir_axis) {.n = 1};
+            g.term[i] = (struct weir_axis){.n = 1};
         g.chunks = 0;
     }
     collapse(g.row, 4);
