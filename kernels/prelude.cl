@@ -130,3 +130,28 @@ WEIR_FOLD(max, u, uint16, uint)
 WEIR_FOLD(min, f, float16, float)
 WEIR_FOLD(min, i, int16, int)
 WEIR_FOLD(min, u, uint16, uint)
+
+// At most 64 terms of a row: the same tree, without the lanes that nothing went to.
+#define WEIR_FOLD_RUN(name, letter, T)                                                           \
+    static inline T weir_fold_run_##name##_##letter(const T *x, int n, T none)                   \
+    {                                                                                            \
+        T lane[64];                                                                              \
+        int width = 1;                                                                           \
+        while (width < n)                                                                        \
+            width *= 2;                                                                          \
+        for (int l = 0; l < width; l++)                                                          \
+            lane[l] = l < n ? x[l] : none;                                                       \
+        for (int apart = width / 2; apart > 0; apart /= 2)                                       \
+            for (int l = 0; l < apart; l++)                                                      \
+                lane[l] = weir_##name##_##letter(lane[l], lane[l + apart]);                      \
+        return lane[0];                                                                          \
+    }
+WEIR_FOLD_RUN(add, f, float)
+WEIR_FOLD_RUN(add, i, int)
+WEIR_FOLD_RUN(add, u, uint)
+WEIR_FOLD_RUN(max, f, float)
+WEIR_FOLD_RUN(max, i, int)
+WEIR_FOLD_RUN(max, u, uint)
+WEIR_FOLD_RUN(min, f, float)
+WEIR_FOLD_RUN(min, i, int)
+WEIR_FOLD_RUN(min, u, uint)

@@ -483,6 +483,82 @@ void weir_body_pad_axis(struct weir_body *b)
     b->padded = true;
 }
 
+enum { COLUMN_MAX = 64, CHANNELS_MAX = 2048, GROUP_MAX = 64, OUTER_MIN = 8 };
+
+// The first axis after the last column axis; 0 where there is no column axis.
+static int first_channel(const struct weir_body *b)
+{
+    for (int d = b->space.rank; d > 0; d--)
+        if (b->label[d - 1] >= WEIR_AXIS_COLUMN)
+            return d;
+    return 0;
+}
+
+// How an access moves along the channels: by a stride, or (stride 0) from group to group.
+static bool channel_stride(const struct weir_body *b, const struct weir_access *a, int first,
+                           int64_t *stride, int64_t *group)
+{
+    int last = b->space.rank - 1;
+    *stride = a->stride[last];
+    *group = 0;
+    if (first == last || a->stride[first] == a->stride[last] * b->space.dim[last])
+        return true;
+    *stride = 0;
+    *group = a->stride[first];
+    return a->stride[last] == 0 && b->label[last] == WEIR_AXIS_ROW;
+}
+
+bool weir_body_is_channels(const struct weir_body *b)
+{
+    int first = first_channel(b), n = b->space.rank - first;
+    int64_t outer = 1, channels = 1, stride, group;
+    if (first == 0 || n < 1 || n > 2 || !b->reduces)
+        return false;
+    for (int d = 0; d < b->space.rank; d++) {
+        bool column = b->label[d] >= WEIR_AXIS_COLUMN;
+        if (d < first && !column && d > 0 && b->label[d - 1] >= WEIR_AXIS_COLUMN)
+            return false; // a kept axis between column axes
+        if (column && (b->space.dim[d] > COLUMN_MAX || (d > 0 && b->label[d - 1] == b->label[d])))
+            return false;
+        if (d < first && !column)
+            outer *= b->space.dim[d];
+        if (d >= first)
+            channels *= b->space.dim[d];
+    }
+    if (b->label[first] != WEIR_AXIS_KEPT || (n == 2 && b->label[first + 1] != WEIR_AXIS_ROW) ||
+        (n == 2 && b->space.dim[first + 1] > GROUP_MAX))
+        return false;
+    for (int i = 0; i < b->n_access; i++)
+        if (!channel_stride(b, &b->access[i], first, &stride, &group))
+            return false;
+    for (int i = 0; i < b->n_steps; i++)
+        if (b->step[i].row && b->step[i].v->type.dtype == WEIR_BOOL)
+            return false;
+    return channels % 16 == 0 && channels <= CHANNELS_MAX && outer >= OUTER_MIN;
+}
+
+enum weir_status weir_body_channels(struct weir_body *b)
+{
+    if (!weir_body_is_channels(b))
+        return WEIR_UNSUPPORTED;
+    int first = first_channel(b), last = b->space.rank - 1;
+    b->channels = true;
+    b->n_groups = b->space.dim[first];
+    b->per_group = first == last ? 1 : b->space.dim[last];
+    for (int i = 0; i < b->n_access; i++) {
+        struct weir_access *a = &b->access[i];
+        int64_t stride, group;
+        channel_stride(b, a, first, &stride, &group);
+        a->stride[first] = stride;
+        a->group_stride = group;
+    }
+    b->space.dim[first] = b->n_groups * b->per_group;
+    b->space.rank = first + 1;
+    b->n_classes = 0;
+    classify(b);
+    return WEIR_OK;
+}
+
 void weir_body_collapse(struct weir_body *b)
 {
     for (int d = b->space.rank - 1 - b->padded; d >= 0; d--)

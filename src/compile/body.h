@@ -29,6 +29,7 @@ struct weir_access {
     bool written;
     bool index;   // not a tensor: the row-major index itself
     int param;    // parameters p<param>, o<param>
+    int64_t group_stride; // channel kernels: varies only from one group of channels to the next
 };
 
 enum weir_use_kind {
@@ -66,6 +67,8 @@ struct weir_body {
     struct weir_space space, row_space; // row_space: the kept axes
     int label[WEIR_SPACE_MAX];
     bool reduces;
+    bool channels;     // the innermost axis is the channels of write_channels.c
+    int64_t n_groups, per_group; // of channels: the reduction's kept axis and its row axis
     bool padded; // the innermost axis has one element on purpose
     struct weir_access *access;
     int n_access, cap_access;
@@ -86,6 +89,12 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
 void weir_body_pad_axis(struct weir_body *b);
 // Merges neighbouring axes with equal labels where all accesses allow, and gives accesses classes.
 void weir_body_collapse(struct weir_body *b);
+
+// Whether a collapsed space has the form that write_channels.c takes: outer kept axes, column axes of at
+// most 64, channels (groups, then the row axis inside a group), a multiple of 16.
+bool weir_body_is_channels(const struct weir_body *b);
+// Makes the channels one axis. UNSUPPORTED where an operand cannot be read along it.
+enum weir_status weir_body_channels(struct weir_body *b);
 
 // "global const float *p0, ulong o0, ..." and "p0 += o0;" lines.
 void weir_body_params(const struct weir_body *b, struct weir_strbuf *out);

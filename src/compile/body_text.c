@@ -132,7 +132,7 @@ void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_
 {
     for (int i = 0; i < b->n_access; i++) {
         const struct weir_access *a = &b->access[i];
-        if (a->index || a->written || inner_stride(b, a) != 0)
+        if (a->index || a->written || inner_stride(b, a) != 0 || a->group_stride != 0)
             continue;
         weir_strbuf_printf(out, "%sconst %s s%d = weir_ld_%s(p%d + i%d);\n", indent,
                            weir_ctype(a->operand.dtype, false), i, weir_dtype_name(a->operand.dtype),
@@ -228,6 +228,10 @@ void weir_body_use(const struct weir_body *b, const struct weir_use *u, bool wid
         weir_strbuf_printf(out, "v%d", b->step_of[u->index]);
         break;
     case WEIR_USE_ROW:
+        if (b->channels) {
+            weir_strbuf_printf(out, "e_%d.v[j / 16]", b->step_of[u->index]);
+            break;
+        }
         t = b->step[b->step_of[u->index]].v->type.dtype;
         splat(t, wide, true, out);
         weir_strbuf_printf(out, "r_%d", b->step_of[u->index]);
@@ -240,6 +244,10 @@ void weir_body_use(const struct weir_body *b, const struct weir_use *u, bool wid
         break;
     case WEIR_USE_ACCESS:
         t = b->access[u->index].operand.dtype;
+        if (b->access[u->index].group_stride != 0) {
+            weir_strbuf_printf(out, "e%d.v[j / 16]", u->index);
+            break;
+        }
         if (inner_stride(b, &b->access[u->index]) != 0) {
             weir_strbuf_printf(out, "x%d", u->index);
             break;

@@ -30,7 +30,8 @@ struct fuser {
     struct weir_arena *arena; // of the trials
     struct cluster *cluster;
     int n, words;
-    int *home; // by value id: cluster, or -1
+    int *home;    // by value id: cluster, or -1
+    bool *stored; // by value id: something that cannot join a map reads it
 };
 
 static bool has(const uint64_t *set, int i)
@@ -120,8 +121,8 @@ static int open_cluster(struct fuser *f, enum weir_group_kind kind, weir_value *
     return f->n - 1;
 }
 
-// Asks the writer: are these nodes one kernel?
-static bool writable(struct fuser *f, weir_value **nodes, int n, struct weir_body *b)
+// Asks the writer: do these nodes fit together?
+static bool resolves(struct fuser *f, weir_value **nodes, int n, struct weir_body *b)
 {
     struct weir_arena *kept = f->c->arena;
     f->c->arena = f->arena;
@@ -131,7 +132,17 @@ static bool writable(struct fuser *f, weir_value **nodes, int n, struct weir_bod
         weir_body_collapse(b);
     f->c->trial = false;
     f->c->arena = kept;
-    return ok && b->n_access <= BUFFERS - 8;
+    return ok;
+}
+
+// Are these nodes one kernel?
+static bool writable(struct fuser *f, weir_value **nodes, int n, struct weir_body *b)
+{
+    bool ok = resolves(f, nodes, n, b);
+    int buffers = ok ? b->n_access : 0;
+    for (int i = 0; i < n; i++)
+        buffers += f->stored[nodes[i]->id];
+    return ok && buffers <= BUFFERS;
 }
 
 // Both lists in order of ids.
@@ -149,19 +160,21 @@ static bool fits(struct fuser *f, const struct cluster *g, weir_value *v, struct
     return g->n < NODES && writable(f, nodes, merge_nodes(g->nodes, g->n, &v, 1, nodes), b);
 }
 
-// A row group reduces one innermost axis.
-static bool is_row_form(const struct weir_body *b)
+// A row group reduces one innermost axis, or axes before the channels and then groups of channels.
+static bool is_row_form(struct fuser *f, const struct weir_body *b)
 {
     int last = b->space.rank - 1;
+    bool row = true;
     for (int d = 0; d <= last; d++)
-        if (b->label[d] != (d == last ? WEIR_AXIS_ROW : WEIR_AXIS_KEPT))
-            return false;
-    return true;
+        row = row && b->label[d] == (d == last ? WEIR_AXIS_ROW : WEIR_AXIS_KEPT);
+    return row || weir_body_is_channels(b);
 }
 
 static bool enough_rows(const struct weir_body *b)
 {
     int64_t rows = 1, n = b->space.dim[b->space.rank - 1];
+    if (weir_body_is_channels(b))
+        return true; // it asked already
     for (int d = 0; d + 1 < b->space.rank; d++)
         rows *= b->space.dim[d];
     return rows >= PARALLEL_ROWS || n * rows <= SHORT_ROW;
@@ -178,7 +191,7 @@ static bool join_map(struct fuser *f, weir_value *v, int group)
         return false;
     if (space_size(v) > g->size || !acyclic(f, v, group) || !fits(f, g, v, &b))
         return false;
-    return g->kind == WEIR_GROUP_MAP || is_row_form(&b);
+    return g->kind == WEIR_GROUP_MAP || is_row_form(f, &b);
 }
 
 static bool join_reduce(struct fuser *f, weir_value *v, int group, enum weir_group_kind *kind)
@@ -189,7 +202,7 @@ static bool join_reduce(struct fuser *f, weir_value *v, int group, enum weir_gro
         g->size != space_size(v) || !acyclic(f, v, group) || !fits(f, g, v, &b))
         return false;
     *kind = WEIR_GROUP_ROW;
-    if (is_row_form(&b) && enough_rows(&b))
+    if (is_row_form(f, &b) && enough_rows(&b))
         return true;
     *kind = WEIR_GROUP_REDUCE;
     for (int d = 0; d + 1 < b.space.rank; d++)
@@ -218,7 +231,7 @@ static bool alone(struct fuser *f, weir_value *v)
     struct cluster none = { 0 };
     bool trivial = space_size(v) == 0 || space_size(v) == weir_shape_size(&v->type.shape);
     bool arg = v->op == &weir_op_argmax || v->op == &weir_op_argmin;
-    bool row = !trivial && !arg && fits(f, &none, v, &b) && is_row_form(&b) && enough_rows(&b);
+    bool row = !trivial && !arg && fits(f, &none, v, &b) && is_row_form(f, &b) && enough_rows(&b);
     int g = open_cluster(f, row ? WEIR_GROUP_ROW : WEIR_GROUP_REDUCE, v);
     if (g >= 0)
         f->cluster[g].closed = !row;
@@ -272,7 +285,7 @@ static void try_unite(struct fuser *f, int to, int from)
         return;
     int n = merge_nodes(g->nodes, g->n, h->nodes, h->n, nodes);
     bool rows = g->kind == WEIR_GROUP_ROW || h->kind == WEIR_GROUP_ROW;
-    if (writable(f, nodes, n, &b) && (!rows || is_row_form(&b)))
+    if (writable(f, nodes, n, &b) && (!rows || is_row_form(f, &b)))
         unite(f, to, from, nodes, n);
 }
 
@@ -312,11 +325,40 @@ static bool place(struct fuser *f, weir_value *v)
     return g >= 0;
 }
 
+static bool in_registers(const weir_value *v)
+{
+    return v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_GEN || v->op->cls == WEIR_OP_REDUCE;
+}
+
+static void mark_outputs(const struct fuser *f, bool *read)
+{
+    for (int i = 0; i < f->c->n_outputs; i++) {
+        struct weir_layout l;
+        weir_layout_of(f->c->outputs[i], is_memory, f->c->has_memory, &l);
+        read[l.base->id] = true;
+    }
+}
+
+// What is certain to need memory whatever is fused.
+static void find_stored(struct fuser *f)
+{
+    mark_outputs(f, f->stored);
+    for (int i = 0; i < f->c->n_live; i++) {
+        weir_value *v = f->c->live[i];
+        bool reader = weir_has_group(f->c, v) || v->op->cls == WEIR_OP_ASSIGN;
+        for (int a = 0; reader && !in_registers(v) && a < v->arity; a++)
+            f->stored[source_of(f, v, a)->id] = true;
+    }
+}
+
 // Values that other groups, outputs or states read get memory; the rest stay in registers.
-static void choose_memory(struct fuser *f)
+static bool choose_memory(struct fuser *f)
 {
     struct weir_emit_state *c = f->c;
     bool *read = weir_arena_array(f->arena, (size_t)c->n_live + 1, sizeof(*read));
+    if (!read)
+        return false;
+    mark_outputs(f, read);
     for (int i = 0; i < c->n_live; i++) {
         weir_value *v = c->live[i];
         bool reader = weir_has_group(c, v) || v->op->cls == WEIR_OP_ASSIGN;
@@ -326,18 +368,30 @@ static void choose_memory(struct fuser *f)
                 read[x->id] = true;
         }
     }
-    for (int i = 0; i < c->n_outputs; i++) {
-        struct weir_layout l;
-        weir_layout_of(c->outputs[i], is_memory, c->has_memory, &l);
-        read[l.base->id] = true;
-    }
-    for (int i = 0; i < c->n_live; i++) {
-        const weir_value *v = c->live[i];
-        bool registers = v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_GEN ||
-                         v->op->cls == WEIR_OP_REDUCE;
-        if (registers)
+    for (int i = 0; i < c->n_live; i++)
+        if (in_registers(c->live[i]))
             c->has_memory[i] = read[i];
+    return true;
+}
+
+// A group whose results turned out too many is written one by one.
+static bool too_many_buffers(struct fuser *f, const struct cluster *g)
+{
+    struct weir_body b;
+    int outputs = 0;
+    for (int i = 0; i < g->n; i++)
+        outputs += f->c->has_memory[g->nodes[i]->id];
+    return resolves(f, g->nodes, g->n, &b) && b.n_access + outputs > WEIR_LAUNCH_MAX_BUFS;
+}
+
+static bool emit_apart(struct fuser *f, const struct cluster *g)
+{
+    for (int i = 0; i < g->n; i++) {
+        f->c->has_memory[g->nodes[i]->id] = true;
+        if (!weir_group_single(f->c, g->nodes[i]))
+            return false;
     }
+    return true;
 }
 
 static bool emit(struct fuser *f, const struct cluster *from)
@@ -347,6 +401,8 @@ static bool emit(struct fuser *f, const struct cluster *from)
         return weir_group_copy(c, from->nodes[0]);
     if (from->n == 1 && from->closed)
         return weir_group_single(c, from->nodes[0]);
+    if (from->n > 1 && too_many_buffers(f, from))
+        return emit_apart(f, from);
     struct weir_group *g = weir_group_add(c, from->kind);
     weir_value **outputs = weir_arena_array(c->arena, (size_t)from->n, sizeof(*outputs));
     if (!g || !outputs)
@@ -391,15 +447,16 @@ enum weir_status weir_fuse(struct weir_emit_state *c)
     enum weir_status status = WEIR_NOMEM;
     f.cluster = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.cluster));
     f.home = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.home));
-    if (!f.cluster || !f.home)
+    f.stored = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.stored));
+    if (!f.cluster || !f.home || !f.stored)
         goto error;
+    find_stored(&f);
     for (int i = 0; i < c->n_live; i++)
         f.home[i] = -1;
     for (int i = 0; i < c->n_live; i++)
         if (weir_has_group(c, c->live[i]) && !place(&f, c->live[i]))
             goto error;
-    choose_memory(&f);
-    if (emit_all(&f))
+    if (choose_memory(&f) && emit_all(&f))
         status = WEIR_OK;
 error:
     weir_arena_destroy(&f.arena);

@@ -26,6 +26,8 @@ void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const 
 enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
                                    const weir_value *reduce, int to);
 
+// A row group over channels, collapsed; UNSUPPORTED where it has not that form.
+enum weir_status weir_write_channels(struct weir_body *b, const struct weir_group *g);
 // A constant slot with the result of no terms.
 int weir_fold_empty_slot(struct weir_emit_state *c, const weir_value *reduce);
 // A group that ends in argmax or argmin.

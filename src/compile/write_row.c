@@ -239,6 +239,8 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     struct row r = { .b = b, .rows = 1 };
     struct weir_strbuf text = { 0 };
     weir_body_collapse(b);
+    if (weir_body_is_channels(b))
+        return weir_write_channels(b, g);
     int last = b->space.rank - 1;
     for (int d = 0; d <= last; d++)
         if (b->label[d] != (d == last ? WEIR_AXIS_ROW : WEIR_AXIS_KEPT))
