@@ -66,6 +66,12 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
     [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
     cmp a.npz b.npz || fail "sample files differ"
     ;;
+golden) # one training run and one sampling run, bound to numerics version 1: never edit a digest alone
+    toy --device host --set train.steps=50 --out run >/dev/null 2>&1 || fail "run"
+    [ "$(digest run)" = b228b6547f34e9ef ] || fail "the training run's digest is $(digest run)"
+    a=$("$weir" sample run --device host --seeds 0-15) || fail "sampling"
+    [ "${a##*digest }" = a4a914338af3314a ] || fail "the samples' digest is ${a##*digest }"
+    ;;
 unet-bits)
     need_device
     need_fashion
