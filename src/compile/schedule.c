@@ -148,11 +148,21 @@ static bool owns_slot(const struct weir_emit_state *c, const weir_value *v)
     return v->op->cls != WEIR_OP_LEAF && c->has_memory[v->id];
 }
 
+// A view that is all of a value in the same order needs no copy.
+static weir_value *whole(struct weir_emit_state *c, weir_value *v)
+{
+    struct weir_layout l;
+    weir_layout_of(v, is_memory, c->has_memory, &l);
+    bool same = l.offset == 0 && layout_contiguous(&l, &v->type.shape) &&
+                weir_shape_size(&v->type.shape) == weir_shape_size(&l.base->type.shape);
+    return same ? l.base : v;
+}
+
 // Outputs are read after the run: those that live elsewhere (leaves, views) are copied out.
 static enum weir_status add_outputs(struct weir_emit_state *c)
 {
     for (int i = 0; i < c->n_outputs; i++) {
-        weir_value *v = c->outputs[i];
+        weir_value *v = whole(c, c->outputs[i]);
         if (owns_slot(c, v)) {
             c->output_slot[i] = weir_slot_of(c, v);
             c->slots[c->output_slot[i]].home = WEIR_SLOT_KEEP;
