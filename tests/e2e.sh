@@ -66,6 +66,17 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
     [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
     cmp a.npz b.npz || fail "sample files differ"
     ;;
+small-bits) # for the slowest driver: two steps of a tiny run
+    need_device
+    small="--set model.width=16 --set model.depth=1 --set train.batch=16 --set train.steps=2 --set sample.solver=heun
+        --set sample.steps=2 --set sample.n=4 --set sample.batch=4"
+    # shellcheck disable=SC2086 # a list of words
+    "$weir" train toy --device host $small --out host >/dev/null 2>&1 || fail "host run"
+    # shellcheck disable=SC2086
+    "$weir" train toy --device "$device" $small --out dev >log.txt 2>&1 || { cat log.txt; fail "$device run"; }
+    [ "$(digest host)" = "$(digest dev)" ] || fail "checkpoints differ: host $(digest host), $device $(digest dev)"
+    cmp host/samples.png dev/samples.png || fail "samples differ"
+    ;;
 golden) # one training run and one sampling run, bound to numerics version 1: never edit a digest alone
     toy --device host --set train.steps=50 --out run >/dev/null 2>&1 || fail "run"
     [ "$(digest run)" = b228b6547f34e9ef ] || fail "the training run's digest is $(digest run)"

@@ -222,7 +222,7 @@ static enum weir_status log_row(struct training *t)
     double at = now(), lr = learning_rate(t, t->done - 1), wall = (double)time(NULL);
     struct weir_progress p = { .step = t->done, .steps = t->recipe.train.steps, .loss = r.loss, .grad_norm = r.grad_norm,
                                .learning_rate = lr, .seconds = at - t->start };
-    p.rate = at > t->last_time ? (double)(t->done - t->last_step) / (at - t->last_time) : 0;
+    p.rate = at > t->last_time && t->done > t->last_step ? (double)(t->done - t->last_step) / (at - t->last_time) : 0;
     t->last_time = at;
     t->last_step = t->done;
     if (t->p->progress)
@@ -286,13 +286,31 @@ static bool every(int64_t step, int64_t n)
     return n > 0 && step % n == 0;
 }
 
+// Drivers go on compiling while the first step runs: it is waited for, said, and left out of the rate.
+static enum weir_status first_step(struct training *t)
+{
+    struct weir_step_result r;
+    char text[64];
+    enum weir_status status = one_step(t);
+    if (!status)
+        status = weir_step_result(t->step, &r);
+    snprintf(text, sizeof(text), "first step in %.1f s", now() - t->last_time);
+    t->last_time = now();
+    t->last_step = t->done;
+    if (!status)
+        note(t, text);
+    return status;
+}
+
 static enum weir_status loop(struct training *t)
 {
     const struct weir_recipe *r = &t->recipe;
     enum weir_status status = WEIR_OK;
     char path[600];
+    bool first = true;
     while (t->done < r->train.steps && !status) {
-        status = one_step(t);
+        status = first ? first_step(t) : one_step(t);
+        first = false;
         bool last = t->done == r->train.steps, stop = t->p->stop && *t->p->stop;
         bool saves = last || stop || every(t->done, r->train.save_every);
         if (!status && (saves || every(t->done, r->train.log_every)))
