@@ -98,6 +98,16 @@ static bool strides_of(const struct weir_body *b, const struct weir_shape *shape
     return true;
 }
 
+static int append_access(struct weir_body *b, const struct weir_access *a)
+{
+    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access, sizeof(*a))) {
+        b->c->status = WEIR_NOMEM;
+        return -1;
+    }
+    b->access[b->n_access] = *a;
+    return b->n_access++;
+}
+
 static int add_access(struct weir_body *b, const struct weir_operand *o, bool written, bool row)
 {
     struct weir_access a = { .operand = *o, .written = written };
@@ -105,17 +115,12 @@ static int add_access(struct weir_body *b, const struct weir_operand *o, bool wr
         return -1;
     for (int i = 0; i < b->n_access; i++) {
         const struct weir_access *x = &b->access[i];
-        if (!x->index && x->written == written && x->operand.slot == o->slot &&
+        if (!x->index && !x->guarded && x->written == written && x->operand.slot == o->slot &&
             x->operand.offset == o->offset && x->operand.dtype == o->dtype &&
             memcmp(x->stride, a.stride, (size_t)b->space.rank * sizeof(a.stride[0])) == 0)
             return i;
     }
-    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access, sizeof(a))) {
-        b->c->status = WEIR_NOMEM;
-        return -1;
-    }
-    b->access[b->n_access] = a;
-    return b->n_access++;
+    return append_access(b, &a);
 }
 
 static int add_index(struct weir_body *b)
@@ -216,6 +221,89 @@ static bool resolve_random(struct weir_body *b, struct weir_step *s, bool row)
     return true;
 }
 
+bool weir_is_gather(const weir_value *v)
+{
+    if (v->type.dtype == WEIR_BOOL)
+        return false;
+    if (v->op == &weir_op_concat)
+        return v->arity <= WEIR_STEP_USES;
+    if (v->op != &weir_op_pad)
+        return false;
+    for (int i = 0; i < v->type.shape.rank; i++)
+        if (v->attrs.pad.interior[i] != 0)
+            return false;
+    return true;
+}
+
+// The range [lo, hi) of shape axes in the axes of the space; false where it cuts through a split axis.
+static bool guard(const struct weir_body *b, const struct weir_shape *shape, const int64_t *lo,
+                  const int64_t *hi, struct weir_access *a)
+{
+    int axis = shape->rank - 1;
+    int64_t inside = 1, from = 0, to = 0;
+    for (int d = b->space.rank - 1; d >= 0; d--) {
+        while (axis >= 0 && shape->dim[axis] == inside) {
+            axis--;
+            inside = 1;
+        }
+        if (inside == 1) {
+            from = lo[axis];
+            to = hi[axis];
+        }
+        int64_t m = b->space.dim[d];
+        inside *= m;
+        if (inside == shape->dim[axis]) { // the outermost part of the axis
+            a->lo[d] = from;
+            a->hi[d] = to;
+        } else if (from % m == 0 && to % m == 0) {
+            a->lo[d] = 0;
+            a->hi[d] = m;
+            from /= m;
+            to /= m;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+// One argument of a gather, whose elements lie at [lo, lo + its extent) of v's shape.
+static bool gather_from(struct weir_body *b, struct weir_step *s, weir_value *x, const int64_t *lo)
+{
+    const struct weir_shape *shape = &s->v->type.shape;
+    struct weir_access a = { .guarded = true };
+    struct weir_layout l;
+    int64_t hi[WEIR_MAX_RANK];
+    weir_layout_of(x, is_memory, b, &l);
+    if (b->step_of[l.base->id] >= 0)
+        return false; // computed in this kernel, at other indices
+    if (weir_shape_size(&x->type.shape) == 0)
+        return true;
+    weir_operand_of(b->c, x, &a.operand);
+    for (int i = 0; i < shape->rank; i++) {
+        hi[i] = lo[i] + x->type.shape.dim[i];
+        a.shift += lo[i] * a.operand.stride[i];
+    }
+    if (!strides_of(b, shape, a.operand.stride, false, a.stride) || !guard(b, shape, lo, hi, &a))
+        return false;
+    s->use[s->n_use] = (struct weir_use) { WEIR_USE_ACCESS, append_access(b, &a), NULL };
+    return s->use[s->n_use++].index >= 0;
+}
+
+static bool resolve_gather(struct weir_body *b, struct weir_step *s)
+{
+    int64_t lo[WEIR_MAX_RANK] = { 0 };
+    s->gather = true;
+    if (s->v->op == &weir_op_pad)
+        return gather_from(b, s, s->v->arg[0], s->v->attrs.pad.lo);
+    for (int i = 0; i < s->v->arity; i++) {
+        if (!gather_from(b, s, s->v->arg[i], lo))
+            return false;
+        lo[s->v->attrs.axis.axis] += s->v->arg[i]->type.shape.dim[s->v->attrs.axis.axis];
+    }
+    return true;
+}
+
 static int level_of(const struct weir_body *b, const struct weir_use *u)
 {
     return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level : 0;
@@ -240,6 +328,9 @@ static bool add_step(struct weir_body *b, weir_value *v, int64_t size)
     if (v->op->cls == WEIR_OP_GEN) {
         s->flat = add_index(b);
         if (s->flat < 0 || s->row || (v->arity > 0 && !resolve_random(b, s, s->row)))
+            return false;
+    } else if (weir_is_gather(v)) {
+        if (s->row || !resolve_gather(b, s))
             return false;
     } else {
         s->n_use = v->arity;
@@ -432,12 +523,19 @@ enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_stat
     return init_single(b, c, v, slot);
 }
 
+static bool unguarded(const struct weir_body *b, int access, int d)
+{
+    const struct weir_access *a = &b->access[access];
+    return !a->guarded || (a->lo[d] == 0 && a->hi[d] == b->space.dim[d]);
+}
+
 static bool mergeable(const struct weir_body *b, int d)
 {
     if (b->label[d] != b->label[d + 1])
         return false;
     for (int i = 0; i < b->n_access; i++)
-        if (b->access[i].stride[d] != b->access[i].stride[d + 1] * b->space.dim[d + 1])
+        if (b->access[i].stride[d] != b->access[i].stride[d + 1] * b->space.dim[d + 1] ||
+            !unguarded(b, i, d) || !unguarded(b, i, d + 1))
             return false;
     return true;
 }
@@ -451,6 +549,8 @@ static void remove_axis(struct weir_body *b, int d)
     for (int i = 0; i < b->n_access; i++) {
         int64_t *s = b->access[i].stride;
         memmove(&s[d], &s[d + 1], n * sizeof(s[0]));
+        memmove(&b->access[i].lo[d], &b->access[i].lo[d + 1], n * sizeof(s[0]));
+        memmove(&b->access[i].hi[d], &b->access[i].hi[d + 1], n * sizeof(s[0]));
     }
     b->space.rank--;
 }
@@ -480,6 +580,8 @@ void weir_body_pad_axis(struct weir_body *b)
     b->label[d] = WEIR_AXIS_KEPT;
     for (int i = 0; i < b->n_access; i++)
         b->access[i].stride[d] = 0;
+    for (int i = 0; i < b->n_access; i++)
+        b->access[i].hi[d] = 1;
     b->padded = true;
 }
 
@@ -529,7 +631,8 @@ bool weir_body_is_channels(const struct weir_body *b)
         (n == 2 && b->space.dim[first + 1] > GROUP_MAX))
         return false;
     for (int i = 0; i < b->n_access; i++)
-        if (!channel_stride(b, &b->access[i], first, &stride, &group))
+        if (!channel_stride(b, &b->access[i], first, &stride, &group) ||
+            (n == 2 && !unguarded(b, i, first + 1)) || (b->access[i].guarded && group != 0))
             return false;
     for (int i = 0; i < b->n_steps; i++)
         if (b->step[i].row && b->step[i].v->type.dtype == WEIR_BOOL)
@@ -551,6 +654,8 @@ enum weir_status weir_body_channels(struct weir_body *b)
         channel_stride(b, a, first, &stride, &group);
         a->stride[first] = stride;
         a->group_stride = group;
+        a->lo[first] *= b->per_group;
+        a->hi[first] *= b->per_group;
     }
     b->space.dim[first] = b->n_groups * b->per_group;
     b->space.rank = first + 1;
@@ -567,6 +672,8 @@ void weir_body_collapse(struct weir_body *b)
     for (int d = b->space.rank - 2 - b->padded; d >= 0; d--)
         if (mergeable(b, d)) {
             b->space.dim[d + 1] *= b->space.dim[d];
+            for (int i = 0; i < b->n_access; i++)
+                b->access[i].hi[d + 1] = b->space.dim[d + 1];
             remove_axis(b, d);
         }
     if (b->space.rank == 0) {

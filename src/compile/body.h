@@ -29,6 +29,9 @@ struct weir_access {
     bool written;
     bool index;   // not a tensor: the row-major index itself
     int param;    // parameters p<param>, o<param>
+    // GATHER: only elements with lo <= index < hi along every axis lie here, `shift` elements back.
+    bool guarded;
+    int64_t lo[WEIR_SPACE_MAX], hi[WEIR_SPACE_MAX], shift;
     int64_t group_stride; // channel kernels: varies only from one group of channels to the next
 };
 
@@ -44,12 +47,13 @@ struct weir_use {
     const weir_value *literal;
 };
 
-enum { WEIR_STEP_USES = 4 };
+enum { WEIR_STEP_USES = 8 };
 struct weir_step {
     weir_value *v;
     struct weir_use use[WEIR_STEP_USES];
     int n_use;
     int store;  // access written, or -1
+    bool gather; // pad or concat: uses are guarded accesses, elements of none have the pad's value
     int flat;   // GEN: the index access
     int level;  // ROW kernels: how many reductions deep
     bool row;   // ROW kernels: a value of the row
@@ -77,6 +81,9 @@ struct weir_body {
     int *step_of; // by value id: step, or -1
     int n_classes, class_example[64]; // an access of each class
 };
+
+// Pads without interior and short concats read their arguments in place, guarded by index ranges.
+bool weir_is_gather(const weir_value *v);
 
 // Makes the steps of `nodes`, resolving every operand; outputs[] get memory. Nodes come in order of
 // execution. Reductions among them become row steps. UNSUPPORTED when the values do not fit together.

@@ -4,6 +4,7 @@
 // x<access> a loaded element; s<access> one that does not vary along the innermost axis; v<id> a value;
 // r_<id> a value of the row.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -132,7 +133,8 @@ void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_
 {
     for (int i = 0; i < b->n_access; i++) {
         const struct weir_access *a = &b->access[i];
-        if (a->index || a->written || inner_stride(b, a) != 0 || a->group_stride != 0)
+        if (a->index || a->written || a->guarded || inner_stride(b, a) != 0 ||
+            a->group_stride != 0)
             continue;
         weir_strbuf_printf(out, "%sconst %s s%d = weir_ld_%s(p%d + i%d);\n", indent,
                            weir_ctype(a->operand.dtype, false), i, weir_dtype_name(a->operand.dtype),
@@ -353,9 +355,103 @@ static void eval_step(const struct weir_body *b, const struct weir_step *s, bool
     }
 }
 
+// "weir_ldv_f32(p3 + i2 + j - 5);": all that is asked for lies inside.
+static void gather_load(const struct weir_body *b, int access, bool wide, struct weir_strbuf *out)
+{
+    const struct weir_access *a = &b->access[access];
+    int64_t stride = inner_stride(b, a);
+    if (stride == 0 && wide)
+        weir_strbuf_printf(out, "(%s)", weir_ctype(a->operand.dtype, true));
+    weir_strbuf_printf(out, "%sweir_ld%s_%s(", stride == 0 ? "(" : "",
+                       !wide || stride == 0 ? "" : stride == 1 ? "v" : "g",
+                       weir_dtype_name(a->operand.dtype));
+    address(b, access, out);
+    weir_strbuf_printf(out, " - %lld", (long long)a->shift);
+    if (wide && stride != 0 && stride != 1)
+        weir_strbuf_printf(out, ", %lld", (long long)stride);
+    weir_strbuf_puts(out, stride == 0 ? "));\n" : ");\n");
+}
+
+// The value as a constant of the computing type, rounded as a stored constant would be.
+static void pad_value(enum weir_dtype t, double value, struct weir_strbuf *out)
+{
+    char letter = weir_type_letter(t);
+    if (letter == 'i')
+        weir_strbuf_printf(out, value <= INT32_MIN ? "(-2147483647 - 1)" : "%d", (int32_t)value);
+    else if (letter == 'u')
+        weir_strbuf_printf(out, "%uu", (uint32_t)value);
+    else if (isfinite(value))
+        weir_strbuf_printf(out, t == WEIR_F32 ? "%af" : t == WEIR_F16 ? "weir_round_f16(%af)"
+                                                                      : "weir_round_bf16(%af)",
+                           (double)(float)value);
+    else
+        weir_strbuf_puts(out, isnan(value) ? "as_float(0x7fc00000u)" : value > 0 ? "INFINITY" : "-INFINITY");
+}
+
+// Lanes j .. j + 15 of a guarded access whose range along the innermost axis is [lo, hi).
+static void gather_lanes(const struct weir_body *b, int v, int access, const char *indent,
+                         struct weir_strbuf *out)
+{
+    const struct weir_access *a = &b->access[access];
+    int last = b->space.rank - 1;
+    const char *dtype = weir_dtype_name(a->operand.dtype);
+    long long lo = a->lo[last], hi = a->hi[last], stride = inner_stride(b, a), shift = a->shift;
+    weir_strbuf_printf(out, "%sif (j >= %lld && j + 16 <= %lld)\n%s    v%d = ", indent, lo, hi, indent, v);
+    gather_load(b, access, true, out);
+    weir_strbuf_printf(out, "%selse if (j + 16 > %lld && j < %lld) {\n%s    weir_lanes_%c t;\n", indent, lo,
+                       hi, indent, weir_type_letter(a->operand.dtype));
+    weir_strbuf_printf(out, "%s    t.v[0] = v%d;\n", indent, v);
+    weir_strbuf_printf(out, "%s    for (int l = max(0, (int)%lld - j); l < min(16, (int)%lld - j); l++)\n",
+                       indent, lo, hi);
+    weir_strbuf_printf(out, "%s        t.s[l] = weir_ld_%s(p%d + i%d + (j + l) * %lld - %lld);\n", indent,
+                       dtype, a->param, a->cls, stride, shift);
+    weir_strbuf_printf(out, "%s    v%d = t.v[0];\n%s}\n", indent, v, indent);
+}
+
+static void gather_step(const struct weir_body *b, const struct weir_step *s, bool wide,
+                        const char *indent, struct weir_strbuf *out)
+{
+    int v = (int)(s - b->step), last = b->space.rank - 1;
+    weir_strbuf_printf(out, "%s%s v%d = (%s)(", indent, weir_ctype(s->v->type.dtype, wide), v,
+                       weir_ctype(s->v->type.dtype, wide));
+    pad_value(s->v->type.dtype, s->v->op == &weir_op_pad ? s->v->attrs.pad.value : 0.0, out);
+    weir_strbuf_puts(out, ");\n");
+    for (int i = 0; i < s->n_use; i++) {
+        const struct weir_access *a = &b->access[s->use[i].index];
+        bool inner = a->lo[last] > 0 || a->hi[last] < b->space.dim[last];
+        const char *sep = "";
+        char in[80];
+        snprintf(in, sizeof(in), "%s    ", indent);
+        weir_strbuf_printf(out, "%sif (", indent);
+        for (int d = 0; d < last; d++) {
+            if (a->lo[d] > 0)
+                weir_strbuf_printf(out, "%sr%d >= %lld", sep, d, (long long)a->lo[d]);
+            sep = a->lo[d] > 0 ? " && " : sep;
+            if (a->hi[d] < b->space.dim[d])
+                weir_strbuf_printf(out, "%sr%d < %lld", sep, d, (long long)a->hi[d]);
+            sep = a->hi[d] < b->space.dim[d] ? " && " : sep;
+        }
+        if (inner && !wide)
+            weir_strbuf_printf(out, "%sj >= %lld && j < %lld", sep, (long long)a->lo[last],
+                               (long long)a->hi[last]);
+        weir_strbuf_puts(out, *sep || (inner && !wide) ? ") {\n" : "true) {\n");
+        if (inner && wide) {
+            gather_lanes(b, v, s->use[i].index, in, out);
+        } else {
+            weir_strbuf_printf(out, "%sv%d = ", in, v);
+            gather_load(b, s->use[i].index, wide, out);
+        }
+        weir_strbuf_printf(out, "%s}\n", indent);
+    }
+}
+
 void weir_body_step(const struct weir_body *b, const struct weir_step *s, bool wide,
                     const char *indent, struct weir_strbuf *out)
 {
+    if (s->gather) {
+        gather_step(b, s, wide, indent, out);
+        return;
+    }
     weir_strbuf_printf(out, "%sconst %s %s%d = ", indent, weir_ctype(s->v->type.dtype, wide),
                        s->row ? "r_" : "v", (int)(s - b->step));
     eval_step(b, s, wide, out);
@@ -365,7 +461,7 @@ void weir_body_step(const struct weir_body *b, const struct weir_step *s, bool w
 void weir_body_load(const struct weir_body *b, const struct weir_use *u, bool *loaded, bool wide,
                     const char *indent, struct weir_strbuf *out)
 {
-    if (u->kind != WEIR_USE_ACCESS || loaded[u->index])
+    if (u->kind != WEIR_USE_ACCESS || loaded[u->index] || b->access[u->index].guarded)
         return;
     load(b, u->index, wide, indent, out);
     loaded[u->index] = true;

@@ -108,6 +108,11 @@ static int64_t space_size(const weir_value *v)
     return weir_shape_size(&(v->op->cls == WEIR_OP_REDUCE ? v->arg[0] : v)->type.shape);
 }
 
+static bool is_map(const weir_value *v)
+{
+    return v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_GEN || weir_is_gather(v);
+}
+
 static int open_cluster(struct fuser *f, enum weir_group_kind kind, weir_value *v)
 {
     struct cluster *g = &f->cluster[f->n];
@@ -291,7 +296,7 @@ static void try_unite(struct fuser *f, int to, int from)
 
 static bool place(struct fuser *f, weir_value *v)
 {
-    bool map = v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_GEN;
+    bool map = is_map(v);
     bool reduce = v->op->cls == WEIR_OP_REDUCE && v->op != &weir_op_argmax && v->op != &weir_op_argmin &&
                   space_size(v) > 0 && space_size(v) != weir_shape_size(&v->type.shape);
     int tried = f->n; // homes in descending order
@@ -319,7 +324,10 @@ static bool place(struct fuser *f, weir_value *v)
     }
     if (v->op->cls == WEIR_OP_REDUCE)
         return alone(f, v);
-    int g = open_cluster(f, v->op->cls == WEIR_OP_VIEW ? WEIR_GROUP_COPY : weir_group_kind_of(v), v);
+    enum weir_group_kind kind = v->op->cls == WEIR_OP_VIEW ? WEIR_GROUP_COPY
+                                : map                      ? WEIR_GROUP_MAP
+                                                           : weir_group_kind_of(v);
+    int g = open_cluster(f, kind, v);
     if (g >= 0)
         f->cluster[g].closed = !map || space_size(v) == 0;
     return g >= 0;
@@ -327,7 +335,7 @@ static bool place(struct fuser *f, weir_value *v)
 
 static bool in_registers(const weir_value *v)
 {
-    return v->op->cls == WEIR_OP_MAP || v->op->cls == WEIR_OP_GEN || v->op->cls == WEIR_OP_REDUCE;
+    return is_map(v) || v->op->cls == WEIR_OP_REDUCE;
 }
 
 static void mark_outputs(const struct fuser *f, bool *read)
@@ -346,7 +354,7 @@ static void find_stored(struct fuser *f)
     for (int i = 0; i < f->c->n_live; i++) {
         weir_value *v = f->c->live[i];
         bool reader = weir_has_group(f->c, v) || v->op->cls == WEIR_OP_ASSIGN;
-        for (int a = 0; reader && !in_registers(v) && a < v->arity; a++)
+        for (int a = 0; reader && (!in_registers(v) || weir_is_gather(v)) && a < v->arity; a++)
             f->stored[source_of(f, v, a)->id] = true;
     }
 }
@@ -390,6 +398,8 @@ static bool emit_apart(struct fuser *f, const struct cluster *g)
         f->c->has_memory[g->nodes[i]->id] = true;
         if (!weir_group_single(f->c, g->nodes[i]))
             return false;
+        if (is_map(g->nodes[i])) // a gather takes any views this way
+            f->c->groups[f->c->n_groups - 1].kind = WEIR_GROUP_MAP;
     }
     return true;
 }

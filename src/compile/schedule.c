@@ -4,6 +4,7 @@
 // cannot express them or a reader wants its argument contiguous; then a COPY group makes them so.
 // Last come the copies of outputs that have no memory of their own, then those of new states.
 #include "base/log.h"
+#include "compile/body.h"
 #include "compile/compile.h"
 #include "compile/fuse.h"
 #include "graph/ops/rows.h"
@@ -13,8 +14,10 @@ static bool is_memory(void *ctx, const weir_value *v)
     return ((const bool *)ctx)[v->id];
 }
 
-static bool wants_contiguous(const weir_value *v)
+static bool wants_contiguous(const weir_value *v, bool fused)
 {
+    if (fused && weir_is_gather(v))
+        return false;
     return v->op->cls == WEIR_OP_OPAQUE || v->op->cls == WEIR_OP_CALL || v->op->cls == WEIR_OP_LOOP;
 }
 
@@ -27,7 +30,7 @@ static bool layout_contiguous(const struct weir_layout *l, const struct weir_sha
 }
 
 // Marks the views that have to be copied.
-static void mark_views(struct weir_emit_state *c)
+static void mark_views(struct weir_emit_state *c, bool fused)
 {
     for (int i = 0; i < c->n_live; i++) {
         weir_value *v = c->live[i];
@@ -37,7 +40,7 @@ static void mark_views(struct weir_emit_state *c)
             if (l.base->op->cls == WEIR_OP_VIEW)
                 c->has_memory[l.base->id] = true;
         }
-        for (int a = 0; a < v->arity && wants_contiguous(v); a++) {
+        for (int a = 0; a < v->arity && wants_contiguous(v, fused); a++) {
             weir_value *x = v->arg[a];
             if (x->op->cls != WEIR_OP_VIEW || c->has_memory[x->id])
                 continue;
@@ -262,8 +265,8 @@ enum weir_status weir_schedule(struct weir_emit_state *c)
         c->slot_of[i] = -1;
         c->has_memory[i] = c->live[i]->op->cls != WEIR_OP_VIEW;
     }
-    mark_views(c);
     bool fused = !c->params->no_fusion && !weir_device_is_host(c->dev);
+    mark_views(c, fused);
     enum weir_status status = fused ? weir_fuse(c) : unfused(c);
     if (status == WEIR_OK)
         status = add_outputs(c);
