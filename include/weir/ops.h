@@ -147,7 +147,8 @@ weir_value *weir_lu(weir_value *a, weir_value **pivots); // packed L\U; pivots i
 weir_value *weir_log_det(weir_value *a, weir_value **sign); // through LU; sign may be NULL
 weir_value *weir_fft(weir_value *x, bool inverse); // x (.., n, 2): complex as a trailing axis of 2; inverse divides by n
 
-// --- random: docs/numerics.md. Axis 0 is the row. seed u32 (2) or (rows, 2); step, row0 u32 scalars. ---
+// --- random: docs/numerics.md. Axis 0 is the row. seed u32 (2), or (rows, 2): then a row's numbers do not
+// depend on its place; step, row0 u32 scalars. ---
 weir_value *weir_random_bits(weir_value *seed, weir_value *step, weir_value *row0, struct weir_shape shape, const char *stream);
 weir_value *weir_random_uniform(weir_value *seed, weir_value *step, weir_value *row0, struct weir_shape shape, const char *stream);
 weir_value *weir_random_normal(weir_value *seed, weir_value *step, weir_value *row0, struct weir_shape shape, const char *stream);

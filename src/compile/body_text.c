@@ -282,7 +282,7 @@ static void eval_iota(const struct weir_body *b, const struct weir_step *s, bool
     weir_strbuf_puts(out, ")");
 }
 
-// word(element in its row, row0 + row, step, stream, key). Sixteen neighbours in one row whose first
+// word(element in its row, row0 + row (row0 where each row has its seed), step, stream, key). Sixteen neighbours in one row whose first
 // element is a multiple of 4 share Philox blocks.
 static void eval_random(const struct weir_body *b, const struct weir_step *s, bool wide,
                         struct weir_strbuf *out)
@@ -295,7 +295,8 @@ static void eval_random(const struct weir_body *b, const struct weir_step *s, bo
                     inner_stride(b, &b->access[s->use[0].index]) == 0;
     weir_strbuf_printf(out, "weir_random_%s%s((", normal ? "normal" : "word",
                        same_row ? "16" : wide ? (normal ? "_fv" : "v") : normal ? "_f" : "");
-    for (int part = 0; part < 2; part++) {
+    int parts = s->v->attrs.gen.per_row ? 1 : 2; // a row with a seed of its own does not count its place
+    for (int part = 0; part < parts; part++) {
         weir_strbuf_puts(out, wide && !same_row ? "(as_uint16((int16)(" : "(uint)(");
         address(b, s->flat, out);
         weir_strbuf_puts(out, wide && !same_row ? ") + WEIR_LANES))" : ")");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluates a value node by node with the loop nests for double, and beside each element keeps a bound
-// on how far a float evaluation may be from it (a running forward error analysis).
+// Evaluates a value node by node with the loop nests for double, and beside each element keeps a
+// bound on how far a float evaluation may be from it (a running forward error analysis).
 #ifndef WEIR_TESTS_ERROR_BOUND_H
 #define WEIR_TESTS_ERROR_BOUND_H
 

@@ -112,14 +112,22 @@ static enum weir_status set_args(weir_device *dev, cl_kernel kernel, const struc
     return status;
 }
 
-static enum weir_status check_group(weir_device *dev, const struct item *item, const char *name)
+// A group larger than the driver runs of this kernel (rusticl says 1024 for the device and takes 32): a
+// kernel without local memory does not care for the size, so the driver chooses.
+static enum weir_status check_group(weir_device *dev, struct item *item, const char *name)
 {
     size_t max = 0, group = item->local[0] * item->local[1] * item->local[2];
     if (item->driver_chooses)
         return WEIR_OK;
     cl_int code = clGetKernelWorkGroupInfo(item->kernel, weir_cl(dev)->id,
                                            CL_KERNEL_WORK_GROUP_SIZE, sizeof max, &max, NULL);
+    cl_ulong local = 0;
     if (code == CL_SUCCESS && group > max)
+        code = clGetKernelWorkGroupInfo(item->kernel, weir_cl(dev)->id, CL_KERNEL_LOCAL_MEM_SIZE,
+                                        sizeof local, &local, NULL);
+    if (code == CL_SUCCESS && group > max && !local)
+        item->driver_chooses = true;
+    else if (code == CL_SUCCESS && group > max)
         return weir_fail(
             &dev->log, WEIR_UNSUPPORTED,
             "kernel %s: a group of %zu work-items wanted, this driver runs at most %zu "

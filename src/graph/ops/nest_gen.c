@@ -32,8 +32,9 @@ static struct key key_of(const struct weir_nest_call *c, void *const *ptr, uint3
 {
     const uint32_t *seed = ptr[0], *step = ptr[1], *row0 = ptr[2];
     const struct weir_nd *nd = &c->in[0];
-    int64_t at = c->attrs.gen.per_row ? row * nd->stride[0] : 0;
-    return (struct key) { *row0 + row, *step, c->attrs.gen.stream, seed[at],
+    bool per_row = c->attrs.gen.per_row; // then a row does not depend on its place in the batch
+    int64_t at = per_row ? row * nd->stride[0] : 0;
+    return (struct key) { per_row ? *row0 : *row0 + row, *step, c->attrs.gen.stream, seed[at],
                           seed[at + nd->stride[nd->rank - 1]] };
 }
 
