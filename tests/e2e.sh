@@ -93,17 +93,19 @@ unet-bits)
     cmp host/samples.png dev/samples.png || fail "sample grids differ"
     ;;
 resume) # killed at any moment, the run ends with the checkpoint of one that was not
-    toy --device "$device" --set train.steps=120 --out whole >/dev/null 2>&1 || fail "whole run"
-    run=exec toy --device "$device" --set train.steps=120 --out cut >/dev/null 2>&1 &
+    toy --device "$device" --set train.steps=1500 --out whole >/dev/null 2>&1 || fail "whole run"
+    run=exec toy --device "$device" --set train.steps=1500 --out cut >/dev/null 2>&1 &
     pid=$!
     for _ in $(seq 200); do
         ls cut/checkpoints/0* >/dev/null 2>&1 && break
-        sleep .05
+        sleep .01
     done
     kill -9 "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
+    step=$("$weir" inspect cut | sed -n 's/^step \([0-9]*\).*/\1/p')
+    [ "$step" -lt 1500 ] || fail "the run was over before it could be killed: nothing is shown"
     mkdir -p cut/checkpoints/.new-000000777 # what a kill during a save leaves
-    toy --device "$device" --set train.steps=120 --out cut --resume >log.txt 2>&1 || { cat log.txt; fail "resumed run"; }
+    toy --device "$device" --set train.steps=1500 --out cut --resume >log.txt 2>&1 || { cat log.txt; fail "resumed run"; }
     [ "$(digest whole)" = "$(digest cut)" ] || fail "resumed run differs"
     cmp whole/samples.png cut/samples.png || fail "samples of the resumed run differ"
     [ ! -e cut/checkpoints/.new-000000777 ] || fail "left-over of a cut save is still there"

@@ -255,6 +255,14 @@ enum weir_status weir_checkpoint_save(const struct weir_log *log, const char *ru
     return WEIR_OK;
 }
 
+void weir_checkpoint_sweep(const struct weir_log *log, const char *run_dir)
+{
+    char parent[PATH_SIZE];
+    snprintf(parent, sizeof(parent), "%s/checkpoints", run_dir);
+    if (weir_dir_exists(parent))
+        prune(log, parent, INT64_MAX);
+}
+
 enum weir_status weir_checkpoint_find(const struct weir_log *log, const char *run_dir, struct weir_checkpoint_info *info)
 {
     char parent[PATH_SIZE];

@@ -20,6 +20,8 @@ struct weir_checkpoint_info {
 // Writes a checkpoint under run_dir and removes the oldest beyond `keep`.
 enum weir_status weir_checkpoint_save(const struct weir_log *log, const char *run_dir, const struct weir_recipe *recipe,
                                       weir_params *params, int64_t keep, struct weir_checkpoint_info *info);
+// Removes what saves that were cut short left in a run's folder.
+void weir_checkpoint_sweep(const struct weir_log *log, const char *run_dir);
 // The newest complete checkpoint of a run. Errors: IO (there is none).
 enum weir_status weir_checkpoint_find(const struct weir_log *log, const char *run_dir, struct weir_checkpoint_info *info);
 // Reads state.json's counters and recipe. Errors: FORMAT, UNSUPPORTED (another numerics version,

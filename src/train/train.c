@@ -96,6 +96,7 @@ static enum weir_status choose_start(struct training *t, struct weir_checkpoint_
                              "names another folder", dir);
         return weir_mkdirs(&t->log, dir);
     }
+    weir_checkpoint_sweep(&t->log, dir);
     enum weir_status status = weir_checkpoint_find(&t->log, dir, info);
     if (!status)
         status = weir_checkpoint_read_state(&t->log, info, t->p->any_numerics, &saved);
