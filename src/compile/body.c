@@ -610,11 +610,12 @@ static bool channel_stride(const struct weir_body *b, const struct weir_access *
     return a->stride[last] == 0 && b->label[last] == WEIR_AXIS_ROW;
 }
 
+// Wide devices only: elsewhere a work-item an outer index would leave most of the device idle.
 bool weir_body_is_channels(const struct weir_body *b)
 {
     int first = first_channel(b), n = b->space.rank - first;
     int64_t outer = 1, channels = 1, stride, group;
-    if (first == 0 || n < 1 || n > 2 || !b->reduces)
+    if (first == 0 || n < 1 || n > 2 || !b->reduces || !weir_device_has(b->c->dev, WEIR_CAP_WIDE))
         return false;
     for (int d = 0; d < b->space.rank; d++) {
         bool column = b->label[d] >= WEIR_AXIS_COLUMN;

@@ -198,6 +198,22 @@ static void column_text(const struct column *k, int64_t inner, struct weir_strbu
     weir_strbuf_puts(out, "}\n");
 }
 
+// On grouped devices a work-item takes one column.
+static void column_text_grouped(const struct column *k, int64_t inner, struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
+    weir_strbuf_puts(out, "kernel void $K(");
+    weir_body_params(b, out);
+    weir_strbuf_puts(out, ")\n{\n");
+    weir_body_offsets(b, out);
+    weir_strbuf_puts(out, "    const int row = get_global_id(1), c = get_global_id(0);\n");
+    weir_body_decode(b, others, "row", "    ", out);
+    weir_strbuf_printf(out, "    if (c < %lld) {\n", (long long)inner);
+    column_loops(k, false, "1", 2, out);
+    weir_strbuf_puts(out, "    }\n}\n");
+}
+
 enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
                                    const weir_value *reduce, int to)
 {
@@ -222,9 +238,16 @@ enum weir_status weir_write_column(struct weir_body *b, const struct weir_group 
     for (int d = 0; d + 1 < b->space.rank; d++)
         if (!(k.axes >> d & 1))
             rows *= b->space.dim[d];
-    column_text(&k, inner, &text);
-    int64_t blocks = (inner / 16 + VECS - 1) / VECS + (inner % 16 > 0);
-    const size_t global[3] = { (size_t)blocks, (size_t)rows, 1 }, local[3] = { 1, 1, 1 };
+    bool grouped = !weir_device_has(b->c->dev, WEIR_CAP_WIDE);
+    int64_t blocks = (inner / 16 + VECS - 1) / VECS + (inner % 16 > 0), across = inner < 64 ? 1 : 64;
+    if (grouped)
+        column_text_grouped(&k, inner, &text);
+    else
+        column_text(&k, inner, &text);
+    if (grouped)
+        blocks = (inner + across - 1) / across * across;
+    const size_t global[3] = { (size_t)blocks, (size_t)rows, 1 };
+    const size_t local[3] = { grouped ? (size_t)across : 1, 1, 1 };
     const char *name = weir_kernel_add_buf(b->c, "column", &text);
     weir_body_launch(b, g, name, global, local);
     return b->c->status;

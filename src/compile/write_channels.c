@@ -127,6 +127,12 @@ static void phase(const struct channels *k, int p, struct weir_strbuf *out)
 static void row_values(const struct channels *k, int level, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
+    bool any = false;
+    for (int i = 0; i < b->n_steps; i++)
+        any = any || (b->step[i].row && b->step[i].level == level &&
+                      (!is_reduce(&b->step[i]) || b->step[i].store >= 0));
+    if (!any)
+        return;
     bool *loaded = weir_arena_array(b->c->arena, (size_t)b->n_access + 1, sizeof(*loaded));
     weir_strbuf_puts(out, "    {\n");
     weir_body_bases(b, k->outer, "        ", out);

@@ -7,25 +7,17 @@
 
 #include "base/log.h"
 #include "compile/reduce.h"
+#include "compile/row.h"
 #include "graph/ops/rows.h"
 
-enum { CHUNK = 4096, ROW_WORK = 4096 };
-
-struct row {
-    struct weir_body *b;
-    int64_t rows, n; // n: extent of the reduced axis
-    int64_t per_item;
-    int phases;
-    bool *want; // by step
-};
+enum { CHUNK = WEIR_ROW_CHUNK, ROW_WORK = 4096 };
 
 static bool is_reduce(const struct weir_step *s)
 {
     return s->v->op->cls == WEIR_OP_REDUCE;
 }
 
-// What phase `p` evaluates: the terms of its reductions and its results.
-static bool choose(const struct row *r, int p)
+bool weir_row_choose(const struct weir_row *r, int p)
 {
     bool any = false;
     for (int i = 0; i < r->b->n_steps; i++)
@@ -40,9 +32,8 @@ static bool choose(const struct row *r, int p)
     return any;
 }
 
-// Results of this phase only are stored, though earlier ones may be evaluated again.
-static void store_phase(const struct row *r, int p, bool wide, const char *indent,
-                        struct weir_strbuf *out)
+void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
+                    struct weir_strbuf *out)
 {
     bool *store = weir_arena_array(r->b->c->arena, (size_t)r->b->n_steps + 1, sizeof(*store));
     for (int i = 0; i < r->b->n_steps && store; i++)
@@ -51,7 +42,7 @@ static void store_phase(const struct row *r, int p, bool wide, const char *inden
         weir_body_store(r->b, store, wide, indent, out);
 }
 
-static void accumulate(const struct row *r, int p, bool wide, const char *indent,
+static void accumulate(const struct weir_row *r, int p, bool wide, const char *indent,
                        struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
@@ -68,7 +59,7 @@ static void accumulate(const struct row *r, int p, bool wide, const char *indent
 }
 
 // Clears the lanes of the phase's reductions.
-static void clear(const struct row *r, int p, const char *indent, struct weir_strbuf *out)
+static void clear(const struct weir_row *r, int p, const char *indent, struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
         const struct weir_step *s = &r->b->step[i];
@@ -83,7 +74,7 @@ static void clear(const struct row *r, int p, const char *indent, struct weir_st
 }
 
 // The elements from j0 to `stop`, which is at most a chunk further: vectors, then the odd ones.
-static void pass(const struct row *r, int p, const char *from, const char *stop, bool tail,
+static void pass(const struct weir_row *r, int p, const char *from, const char *stop, bool tail,
                  const char *indent, struct weir_strbuf *out)
 {
     char in[64];
@@ -95,7 +86,7 @@ static void pass(const struct row *r, int p, const char *from, const char *stop,
         weir_strbuf_printf(out, "%sconst int j = k + 16 * q;\n", in);
         weir_body_eval(r->b, r->want, true, in, out);
         accumulate(r, p, true, in, out);
-        store_phase(r, p, true, in, out);
+        weir_row_store(r, p, true, in, out);
         weir_strbuf_printf(out, "%s    }\n", indent);
     }
     if (!tail)
@@ -103,13 +94,13 @@ static void pass(const struct row *r, int p, const char *from, const char *stop,
     weir_strbuf_printf(out, "%sfor (int j = %s - %s %% 16; j < %s; j++) {\n", indent, stop, stop, stop);
     weir_body_eval(r->b, r->want, false, in + 4, out);
     accumulate(r, p, false, in + 4, out);
-    store_phase(r, p, false, in + 4, out);
+    weir_row_store(r, p, false, in + 4, out);
     weir_strbuf_printf(out, "%s}\n", indent);
 }
 
 // Folds the lanes of the phase's reductions: into r_<id>, or where there are chunks into lane `chunk`
 // of a second set.
-static void fold(const struct row *r, int p, bool chunked, const char *indent, struct weir_strbuf *out)
+static void fold(const struct weir_row *r, int p, bool chunked, const char *indent, struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
         const struct weir_step *s = &r->b->step[i];
@@ -130,7 +121,7 @@ static void fold(const struct row *r, int p, bool chunked, const char *indent, s
 }
 
 // b_<id>: lanes of chunk results.
-static void clear_chunks(const struct row *r, int p, struct weir_strbuf *out)
+static void clear_chunks(const struct weir_row *r, int p, struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
         const struct weir_step *s = &r->b->step[i];
@@ -145,7 +136,7 @@ static void clear_chunks(const struct row *r, int p, struct weir_strbuf *out)
 }
 
 // The row's own values with `level` reductions behind them, and their stores.
-static void row_values(const struct row *r, int level, struct weir_strbuf *out)
+static void row_values(const struct weir_row *r, int level, struct weir_strbuf *out)
 {
     const struct weir_body *b = r->b;
     for (int i = 0; i < b->n_steps; i++) {
@@ -162,11 +153,11 @@ static void row_values(const struct row *r, int level, struct weir_strbuf *out)
     }
 }
 
-static void phase(const struct row *r, int p, struct weir_strbuf *out)
+static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
 {
     char end[32];
     snprintf(end, sizeof(end), "%lld", (long long)r->n);
-    if (!choose(r, p))
+    if (!weir_row_choose(r, p))
         return;
     if (r->n <= CHUNK) {
         clear(r, p, "        ", out);
@@ -187,7 +178,7 @@ static void phase(const struct row *r, int p, struct weir_strbuf *out)
     fold(r, p, false, "        ", out);
 }
 
-static void row_text(const struct row *r, struct weir_strbuf *out)
+static void row_text(const struct weir_row *r, struct weir_strbuf *out)
 {
     struct weir_body *b = r->b;
     uint32_t outer = (1u << (b->space.rank - 1)) - 1;
@@ -211,7 +202,7 @@ static void row_text(const struct row *r, struct weir_strbuf *out)
 }
 
 // A result may take the place of an operand that no later phase reads.
-static void share(const struct row *r, int launch)
+static void share(const struct weir_row *r, int launch)
 {
     struct weir_body *b = r->b;
     for (int i = 0; i < b->n_access; i++) {
@@ -221,7 +212,7 @@ static void share(const struct row *r, int launch)
         if (b->access[i].index || b->access[i].written || same > 1)
             continue;
         for (int p = 0; p < r->phases; p++) {
-            choose(r, p);
+            weir_row_choose(r, p);
             for (int s = 0; s < b->n_steps; s++)
                 for (int u = 0; r->want[s] && u < b->step[s].n_use; u++)
                     if (b->step[s].use[u].kind == WEIR_USE_ACCESS && b->step[s].use[u].index == i)
@@ -236,7 +227,7 @@ static void share(const struct row *r, int launch)
 
 static enum weir_status write_rows(struct weir_body *b, const struct weir_group *g)
 {
-    struct row r = { .b = b, .rows = 1 };
+    struct weir_row r = { .b = b, .rows = 1 };
     struct weir_strbuf text = { 0 };
     weir_body_collapse(b);
     if (weir_body_is_channels(b))
@@ -258,6 +249,8 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     r.per_item = ROW_WORK / r.n > r.rows / 16 ? r.rows / 16 : ROW_WORK / r.n;
     r.per_item = r.per_item < 1 ? 1 : r.per_item;
     share(&r, b->c->n_launches);
+    if (weir_rows_are_grouped(b->c->dev))
+        return weir_write_row_groups(&r, g);
     row_text(&r, &text);
     const size_t global[3] = { (size_t)((r.rows + r.per_item - 1) / r.per_item), 1, 1 };
     const size_t local[3] = { 1, 1, 1 };
@@ -276,7 +269,7 @@ static int scratch_for(struct weir_emit_state *c, enum weir_dtype dtype, int64_t
 static enum weir_status write_chunks(struct weir_body *b, const struct weir_group *g, weir_value *v,
                                      int to)
 {
-    struct row r = { .b = b, .rows = 1, .phases = 2 };
+    struct weir_row r = { .b = b, .rows = 1, .phases = 2 };
     struct weir_strbuf out = { 0 };
     int partial = weir_body_plain_result(b, v->type.dtype, to);
     weir_body_collapse(b);
@@ -290,6 +283,8 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     int64_t chunks = (r.n + CHUNK - 1) / CHUNK;
     uint32_t outer = (1u << last) - 1;
     struct weir_fold f = weir_fold_of(v);
+    if (weir_rows_are_grouped(b->c->dev))
+        return weir_write_chunk_groups(&r, g, partial, &f);
     weir_strbuf_puts(&out, "kernel void $K(");
     weir_body_params(b, &out);
     weir_strbuf_puts(&out, ")\n{\n");
@@ -303,7 +298,7 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     weir_body_hoist(b, "        ", &out);
     char from[32];
     snprintf(from, sizeof(from), "%d * chunk", CHUNK);
-    choose(&r, 0);
+    weir_row_choose(&r, 0);
     clear(&r, 0, "        ", &out);
     pass(&r, 0, from, "stop", r.n % 16 != 0, "        ", &out);
     weir_strbuf_printf(&out, "        p%d[item] = weir_fold_%s_%c(a_%d.v);\n    }\n}\n",
