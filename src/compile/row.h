@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row kernel being written, in its two shapes: a work-item a row (write_row.c), a group of 64 work-items
-// a row (write_row_grouped.c).
+// A row kernel being written, in its two shapes: a work-item a row (write_row.c), a group of
+// work-items a row (write_row_grouped.c).
 #ifndef WEIR_COMPILE_ROW_H
 #define WEIR_COMPILE_ROW_H
 
@@ -22,7 +22,7 @@ bool weir_row_choose(const struct weir_row *r, int p);
 void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
                     struct weir_strbuf *out);
 
-// Whether this device takes a group of 64 a row.
+// Whether this device takes a group a row.
 bool weir_rows_are_grouped(const weir_device *dev);
 enum weir_status weir_write_row_groups(struct weir_row *r, const struct weir_group *g);
 // One group a chunk of 4096; chunk results go to access `partial`, row by row.
