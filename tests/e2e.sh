@@ -66,6 +66,14 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
     [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
     cmp a.npz b.npz || fail "sample files differ"
     ;;
+bench) # the table of a small step, and a name that nothing has
+    expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 --device host
+    grep -q "^step [0-9.]* ms, median of 3" out.txt || fail "no time of a step"
+    grep -qE "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+%$" out.txt || fail "no row for matmul"
+    expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op nonesuch --device host
+    expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
+    expect 2 "expected \`model RECIPE\` or \`op [NAME]\`" "$weir" bench
+    ;;
 small-bits) # for the slowest driver: two steps of a tiny run
     need_device
     small="--set model.width=16 --set model.depth=1 --set train.batch=16 --set train.steps=2 --set sample.solver=heun

@@ -55,6 +55,14 @@ struct weir_program_info {
 };
 const struct weir_program_info *weir_program_info(const weir_program *program);
 
+struct weir_launch_time {
+    const char *label; // the kernel's or loop nest's name; borrowed from the program
+    double s;          // seconds by the device's own clock
+};
+// Runs once more on the inputs bound last (states move on), timing each launch; waits. `rows` has
+// info.launches entries. The sum is less than a run takes: launches cost time between them.
+enum weir_status weir_program_profile(weir_program *program, struct weir_launch_time *rows);
+
 #ifdef __cplusplus
 }
 #endif

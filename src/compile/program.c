@@ -215,6 +215,20 @@ error:
     return status;
 }
 
+enum weir_status weir_program_profile(weir_program *program, struct weir_launch_time *rows)
+{
+    if (!program || !rows)
+        return WEIR_INVALID;
+    struct weir_timing *timing = calloc((size_t)program->info.launches + 1, sizeof(*timing));
+    if (!timing)
+        return weir_fail(&program->dev->log, WEIR_NOMEM, "no memory to time %d launches", program->info.launches);
+    enum weir_status status = weir_list_profile(program->dev, program->list, timing);
+    for (int i = 0; i < program->info.launches && !status; i++)
+        rows[i] = (struct weir_launch_time) { timing[i].label, 1e-9 * (double)timing[i].ns };
+    free(timing);
+    return status;
+}
+
 const struct weir_program_info *weir_program_info(const weir_program *program)
 {
     return &program->info;

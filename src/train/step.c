@@ -297,3 +297,8 @@ const struct weir_program_info *weir_step_info(const weir_step *step)
 {
     return weir_program_info(step->program);
 }
+
+weir_program *weir_step_program(weir_step *step)
+{
+    return step->program;
+}

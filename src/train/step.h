@@ -47,5 +47,6 @@ enum weir_status weir_step_result(weir_step *step, struct weir_step_result *out)
 // Row of the parameter table whose gradient is not finite in the last update, or -1.
 int weir_step_bad_param(weir_step *step);
 const struct weir_program_info *weir_step_info(const weir_step *step);
+weir_program *weir_step_program(weir_step *step); // to time its launches
 
 #endif

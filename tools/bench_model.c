@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir bench model: one training step of a recipe on synthetic batches. Wall time is taken with the
+// queue empty before and after each step; the table is the device's own profile of one step.
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "bench.h"
+#include "train/train.h"
+
+struct family {
+    char name[64];
+    int launches;
+    double s;
+};
+
+struct batch {
+    float *data[WEIR_STEP_MAX_ACCUMULATE];
+    int32_t *label[WEIR_STEP_MAX_ACCUMULATE];
+};
+
+static enum weir_status make_batch(const struct weir_log *log, const struct weir_run_state *run, struct batch *b)
+{
+    const struct weir_recipe *r = &run->setup.recipe;
+    size_t rows = (size_t)r->train.batch, item = (size_t)weir_shape_size(&run->setup.config.item);
+    for (int i = 0; i < r->train.accumulate; i++) {
+        b->data[i] = calloc(rows * item, sizeof(float));
+        b->label[i] = calloc(rows, sizeof(int32_t));
+        if (!b->data[i] || !b->label[i])
+            return weir_fail(log, WEIR_NOMEM, "no memory for a batch of %zu items", rows);
+        for (size_t k = 0; k < rows * item; k++)
+            b->data[i][k] = (float)(k * 2654435761u % 2000) * .001f - 1; // any numbers of a pixel's size
+        for (size_t k = 0; k < rows; k++)
+            b->label[i][k] = run->setup.classes ? (int32_t)(k % (size_t)run->setup.classes) : 0;
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status one_step(weir_step *step, const struct batch *b, int64_t index)
+{
+    enum weir_status status = weir_step_run(step, index, (const float *const *)b->data, (const int32_t *const *)b->label);
+    return status ? status : weir_wait(weir_step_program(step));
+}
+
+// The kernel's name without its number.
+static void family_of(const char *label, char *dst, size_t n)
+{
+    size_t length = strlen(label);
+    while (length > 0 && (isdigit((unsigned char)label[length - 1]) || label[length - 1] == '_'))
+        length--;
+    snprintf(dst, n, "%.*s", (int)length, label);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    double x = ((const struct family *)a)->s, y = ((const struct family *)b)->s;
+    return (x < y) - (x > y);
+}
+
+static void add(struct family *rows, int *n, const char *name, double s)
+{
+    int i = 0;
+    while (i < *n && strcmp(rows[i].name, name))
+        i++;
+    if (i == *n) {
+        snprintf(rows[i].name, sizeof(rows[i].name), "%s", name);
+        ++*n;
+    }
+    rows[i].launches++;
+    rows[i].s += s;
+}
+
+static void print_rows(const char *title, struct family *rows, int n, int max, double total)
+{
+    qsort(rows, (size_t)n, sizeof(*rows), by_time);
+    printf("\n%-28s %8s %10s %7s\n", title, "launches", "ms", "share");
+    for (int i = 0; i < n && i < max; i++)
+        printf("%-28s %8d %10.3f %6.1f%%\n", rows[i].name, rows[i].launches, 1e3 * rows[i].s,
+               100 * rows[i].s / total);
+}
+
+static enum weir_status profile(const struct bench_params *p, weir_step *step)
+{
+    int launches = weir_step_info(step)->launches, n_families = 0, n_kernels = 0;
+    struct weir_launch_time *rows = calloc((size_t)launches + 1, sizeof(*rows));
+    struct family *families = calloc((size_t)launches + 1, 2 * sizeof(*families)), *kernels = families + launches;
+    enum weir_status status = rows && families ? WEIR_OK : weir_fail(&p->log, WEIR_NOMEM, "no memory for a profile");
+    for (int i = 0; i < 2 && !status; i++) // the first run with a profiling queue is slower
+        status = weir_program_profile(weir_step_program(step), rows);
+    double total = 0;
+    for (int i = 0; i < launches && !status; i++) {
+        char name[64];
+        family_of(rows[i].label, name, sizeof(name));
+        add(families, &n_families, name, rows[i].s);
+        add(kernels, &n_kernels, rows[i].label, rows[i].s);
+        total += rows[i].s;
+    }
+    if (!status) {
+        printf("\nin kernels, by the device's clock: %.1f ms\n", 1e3 * total);
+        print_rows("family", families, n_families, n_families, total);
+        print_rows("kernel", kernels, n_kernels, 20, total);
+    }
+    free(rows);
+    free(families);
+    return status;
+}
+
+static enum weir_status time_steps(const struct bench_params *p, weir_step *step, const struct batch *b)
+{
+    const struct weir_program_info *info = weir_step_info(step);
+    double *s = calloc((size_t)p->repeats, sizeof(*s)), spread, start = bench_now();
+    enum weir_status status = s ? one_step(step, b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
+    printf("compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n", info->compile_s,
+           bench_now() - start, info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
+    for (int i = 0; i < p->repeats + 1 && !status; i++) {
+        start = bench_now();
+        status = one_step(step, b, i + 1);
+        if (i > 0) // one to warm up
+            s[i - 1] = bench_now() - start;
+    }
+    if (!status) {
+        double median = bench_median(s, p->repeats, &spread);
+        printf("step %.2f ms, median of %d (spread %.1f %%), %.2f it/s\n", 1e3 * median, p->repeats, 100 * spread,
+               1 / median);
+    }
+    free(s);
+    return status;
+}
+
+enum weir_status bench_model(const struct bench_params *p, const struct weir_recipe *recipe)
+{
+    struct weir_run_state run;
+    struct batch batch = { 0 };
+    weir_step *step = NULL;
+    enum weir_status status = weir_run_init(&p->log, p->dev, recipe, true, &run);
+    if (status)
+        return status;
+    status = make_batch(&p->log, &run, &batch);
+    if (!status)
+        status = weir_step_create(&p->log, p->dev, &run.setup, run.params, NULL, &step);
+    if (!status)
+        status = time_steps(p, step, &batch);
+    if (!status)
+        status = profile(p, step);
+    weir_step_destroy(&step);
+    for (int i = 0; i < WEIR_STEP_MAX_ACCUMULATE; i++) {
+        free(batch.data[i]);
+        free(batch.label[i]);
+    }
+    weir_run_finish(&run);
+    return status;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir bench: how fast this device is at a training step and at single operations.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+#include "commands.h"
+
+double bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *s, int n, double *spread)
+{
+    qsort(s, (size_t)n, sizeof(*s), by_size);
+    double median = n % 2 ? s[n / 2] : .5 * (s[n / 2 - 1] + s[n / 2]);
+    *spread = (s[n - 1] - s[0]) / median;
+    return median;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *words[2], *device = NULL, *repeats = NULL, *sets[64];
+    int n_words, n_sets = 0;
+    struct bench_params p = { .log = cli_log(WEIR_LOG_INFO), .repeats = 9 };
+    struct weir_recipe recipe;
+    const struct cli_option options[] = {
+        { "set", .list = sets, .list_max = 64, .n_list = &n_sets },
+        { "device", .value = &device },
+        { "repeats", .value = &repeats },
+    };
+    if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, 2, &n_words))
+        return EXIT_USAGE;
+    bool model = n_words == 2 && !strcmp(words[0], "model");
+    if (!model && !(n_words >= 1 && !strcmp(words[0], "op"))) {
+        fprintf(stderr, "weir bench: expected `model RECIPE` or `op [NAME]`\n");
+        return EXIT_USAGE;
+    }
+    if (repeats && ((p.repeats = atoi(repeats)) < 1 || p.repeats > 1000)) {
+        fprintf(stderr, "weir bench: --repeats %s: expected 1 to 1000\n", repeats);
+        return EXIT_USAGE;
+    }
+    p.filter = n_words == 2 ? words[1] : NULL;
+    enum weir_status status = model ? cli_load_recipe(&p.log, words[1], &recipe) : WEIR_OK;
+    for (int i = 0; i < n_sets && !status && model; i++)
+        status = weir_recipe_set(&p.log, &recipe, sets[i]);
+    if (!status)
+        status = cli_open_device(&p.log, device, &p.dev);
+    if (!status)
+        status = model ? bench_model(&p, &recipe) : bench_op(&p);
+    weir_device_close(&p.dev);
+    return cli_exit_code(status);
+}
+
+const struct weir_command weir_command_bench = {
+    .name = "bench",
+    .args = "model RECIPE | op [NAME] [OPTIONS]",
+    .desc = "time a training step, or single operations",
+    .help = "  model RECIPE      a training step: compile time, milliseconds, memory, launches, time by kernel\n"
+            "  op [NAME]         matrix products and convolutions whose name contains NAME (default: all)\n"
+            "  --repeats N       timed runs, of which the median is shown (default 9)\n"
+            "  --set KEY=VALUE   model: change a key of the recipe (repeatable)\n"
+            "  --device SEL      host, opencl:N, part of a name, auto (default)\n",
+    .run = run,
+};
