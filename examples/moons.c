@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flow matching on the two moons with an MLP, on the public headers alone: trains for 1000 steps and
-// prints 10 samples. usage: moons [DEVICE]
+// Flow matching on the two moons with an MLP, on the public headers alone: trains and prints 10
+// samples. usage: moons [DEVICE [STEPS]]     host and 1000 unless given
 #include <stdio.h>
+#include <stdlib.h>
 #include <weir/weir.h>
 
-enum { BATCH = 256, STEPS = 1000, EULER = 50 };
+enum { BATCH = 256, EULER = 50, ROWS = 16 };
 static struct weir_params *params;
 static struct weir_model_config config = { .item = { 1, { 2 } }, .width = 64, .depth = 3 };
 
 static weir_value *net(void *ctx, weir_value *x, weir_value *t, weir_value *label)
 {
-    struct weir_nn nn = { params, weir_value_graph(x), false };
-    return weir_model_mlp.build(&nn, &config, x, t, label);
+    return weir_model_mlp.build(&(struct weir_nn) { params, weir_value_graph(x), false }, &config, x, t, label);
 }
 
 static weir_value *velocity(void *ctx, weir_value *x, weir_value *t)
@@ -19,16 +19,20 @@ static weir_value *velocity(void *ctx, weir_value *x, weir_value *t)
     return net(NULL, x, t, NULL);
 }
 
-// One SGD-with-momentum step; scalar[0] is the learning rate. Returns the loss.
-static weir_value *train_step(weir_graph *g, weir_value *data, weir_value *seed, weir_value *step, weir_value *rate)
+// One step of SGD with momentum. Returns the loss.
+static weir_value *train_step(weir_graph *g, weir_value *data, weir_value *step)
 {
-    struct weir_random random = { seed, step, weir_u32(g, 0) };
+    struct weir_random random = { weir_constant(g, WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 0 }), step, weir_u32(g, 0) };
     weir_value *loss = weir_objective_cfm.loss(&weir_objective_defaults, &(struct weir_net) { net }, &random, data, NULL);
-    for (int i = 0; i < weir_params_count(params); i++) {
+    weir_value *rate = weir_f32(g, 0.02), *p[ROWS], *grad[ROWS], *new_p, *new_slot;
+    int n = weir_params_count(params);
+    for (int i = 0; i < n; i++)
+        p[i] = weir_state_value(g, weir_params_row(params, i)->state);
+    weir_grad(loss, p, grad, n);
+    for (int i = 0; i < n; i++) {
         struct weir_param *row = weir_params_row(params, i);
-        weir_value *p = weir_state_value(g, row->state), *slot = weir_state_value(g, row->slot[0]), *grad, *new_p, *new_slot;
-        weir_grad(loss, &p, &grad, 1);
-        weir_optimizer_sgd.update(&weir_optimizer_sgd.defaults, p, grad, &slot, &rate, false, &new_p, &new_slot);
+        weir_value *slot = weir_state_value(g, row->slot[0]);
+        weir_optimizer_sgd.update(&weir_optimizer_sgd.defaults, p[i], grad[i], &slot, &rate, false, &new_p, &new_slot);
         weir_assign(row->state, new_p);
         weir_assign(row->slot[0], new_slot);
     }
@@ -42,30 +46,26 @@ int main(int argc, char **argv)
     weir_graph *g = NULL, *s = NULL;
     weir_program *train = NULL, *sample = NULL;
     float batch[BATCH][2], loss = 0, x[10][2];
-    const float rate = 0.02f;
-    weir_device_open(&(struct weir_device_params) { .selector = argc > 1 ? argv[1] : "host" }, &dev);
-    weir_dataset_open(NULL, &(struct weir_dataset_params) { .name = "moons" }, &moons);
-    weir_graph_create(NULL, &g);
-    weir_params_create(NULL, &params);
-    weir_model_mlp.configure(&config);
-    if (!dev || !moons || weir_model_declare(&weir_model_mlp, &config, NULL, params) ||
-        weir_params_allocate(params, dev, 1, false, 1))
+    uint32_t steps = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000;
+    if (weir_device_open(&(struct weir_device_params) { .selector = argc > 1 ? argv[1] : "host" }, &dev) ||
+        weir_dataset_open(NULL, &(struct weir_dataset_params) { .name = "moons" }, &moons) ||
+        weir_graph_create(NULL, &g) || weir_graph_create(NULL, &s) || weir_params_create(NULL, &params) ||
+        weir_model_mlp.configure(&config) || weir_model_declare(&weir_model_mlp, &config, NULL, params) ||
+        weir_params_count(params) > ROWS || weir_params_allocate(params, dev, 1, false, 1))
         return 1;
-    weir_value *data = weir_input(g, WEIR_F32, weir_shape(BATCH, 2), "data"), *seed = weir_input(g, WEIR_U32, weir_shape(2), "seed");
-    weir_value *step = weir_input(g, WEIR_U32, weir_scalar_shape, "step"), *lr = weir_input(g, WEIR_F32, weir_scalar_shape, "rate");
-    weir_value *out = train_step(g, data, seed, step, lr);
+    weir_value *data = weir_input(g, WEIR_F32, weir_shape(BATCH, 2), "data");
+    weir_value *step = weir_input(g, WEIR_U32, weir_scalar_shape, "step"), *out = train_step(g, data, step);
     if (weir_compile(dev, &out, 1, NULL, &train))
         return 1;
-    for (uint32_t i = 0; i < STEPS; i++) {
+    for (uint32_t i = 0; i < steps; i++) {
         for (int k = 0; k < BATCH; k++)
             moons->get(moons, (int64_t)i * BATCH + k, batch[k], &(int32_t) { 0 });
-        struct weir_binding b[] = { { data, batch }, { seed, (uint32_t[]) { 1, 0 } }, { step, &i }, { lr, &rate } };
-        if (weir_run(train, b, 4) || ((i + 1) % 200 == 0 && weir_read(train, 0, &loss)))
+        struct weir_binding b[] = { { data, batch }, { step, &i } };
+        if (weir_run(train, b, 2) || ((i + 1) % 200 == 0 && weir_read(train, 0, &loss)))
             return 1;
         if ((i + 1) % 200 == 0)
             printf("step %u  loss %.4f\n", i + 1, (double)loss);
     }
-    weir_graph_create(NULL, &s);
     weir_value *y = weir_random_normal(weir_constant(s, WEIR_U32, weir_shape(2), (uint32_t[]) { 7, 0 }), weir_u32(s, 0),
                                        weir_u32(s, 0), weir_shape(10, 2), "sample");
     for (int i = 0; i < EULER; i++)

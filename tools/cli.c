@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,28 @@
 #include "base/files.h"
 #include "base/json.h"
 
-const char *const cli_recipe_dirs[] = { WEIR_RECIPES_SOURCE, WEIR_RECIPES_INSTALLED, NULL };
+// An installed copy may have been moved (DESTDIR, a package unpacked elsewhere): its own share/ comes
+// first. Nothing is there in a build tree, where the source's recipes are meant.
+const char *cli_recipe_dir(void)
+{
+    static char beside[PATH_MAX + 64];
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (n > 0) {
+        exe[n] = 0;
+        for (int i = 0; i < 2; i++) {
+            char *slash = strrchr(exe, '/');
+            if (slash)
+                *slash = 0;
+        }
+        snprintf(beside, sizeof(beside), "%s/" WEIR_RECIPES_BESIDE, exe);
+    }
+    const char *const dirs[] = { beside, WEIR_RECIPES_SOURCE, WEIR_RECIPES_INSTALLED };
+    for (size_t i = 0; i < WEIR_COUNT(dirs); i++)
+        if (weir_dir_exists(dirs[i]))
+            return dirs[i];
+    return WEIR_RECIPES_INSTALLED;
+}
 
 static const struct cli_option *find_option(const struct cli_option *options, int n, const char *name, size_t length)
 {
@@ -143,13 +165,8 @@ enum weir_status cli_load_recipe(const struct weir_log *log, const char *name, s
     if (weir_file_exists(name) && !weir_dir_exists(name)) {
         snprintf(path, sizeof(path), "%s", name);
     } else {
-        *path = 0;
-        for (int i = 0; cli_recipe_dirs[i] && !*path; i++) {
-            snprintf(path, sizeof(path), "%s/%s.json", cli_recipe_dirs[i], name);
-            if (!weir_file_exists(path))
-                *path = 0;
-        }
-        if (!*path)
+        snprintf(path, sizeof(path), "%s/%s.json", cli_recipe_dir(), name);
+        if (!weir_file_exists(path))
             status = weir_fail(log, WEIR_INVALID, "no recipe '%s': neither a file nor one that comes with weir "
                                "(`weir recipes` lists them)", name);
     }

@@ -42,8 +42,8 @@ enum weir_status cli_open_device(const struct weir_log *log, const char *selecto
 const char *cli_cache_dir(void);
 // Finds a recipe: a file, or a name that comes with Weir. `path` receives the file.
 enum weir_status cli_load_recipe(const struct weir_log *log, const char *name, struct weir_recipe *out);
-// Folders that hold recipes, NULL-ended.
-extern const char *const cli_recipe_dirs[];
+// The folder of the recipes that come with Weir.
+const char *cli_recipe_dir(void);
 
 // Ctrl-C and SIGTERM set *cli_stop() to the signal's number instead of ending the process.
 const volatile sig_atomic_t *cli_stop(void);

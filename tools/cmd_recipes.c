@@ -9,23 +9,19 @@
 #include "commands.h"
 #include "weir/data.h"
 
-static int list_recipes(void)
+static enum weir_status list_recipes(const struct weir_log *log)
 {
     weir_arena *arena = weir_arena_create();
-    for (int d = 0; cli_recipe_dirs[d]; d++) {
-        char **names = NULL;
-        size_t n = 0;
-        if (!weir_dir_exists(cli_recipe_dirs[d]) || weir_dir_list(NULL, cli_recipe_dirs[d], arena, &names, &n))
-            continue;
-        for (size_t i = 0; i < n; i++) {
-            size_t length = strlen(names[i]);
-            if (length > 5 && !strcmp(names[i] + length - 5, ".json"))
-                printf("%.*s\n", (int)(length - 5), names[i]);
-        }
-        break; // the installed copies have the same names
+    char **names = NULL;
+    size_t n = 0;
+    enum weir_status status = weir_dir_list(log, cli_recipe_dir(), arena, &names, &n);
+    for (size_t i = 0; i < n && !status; i++) {
+        size_t length = strlen(names[i]);
+        if (length > 5 && !strcmp(names[i] + length - 5, ".json"))
+            printf("%.*s\n", (int)(length - 5), names[i]);
     }
     weir_arena_destroy(&arena);
-    return EXIT_OK;
+    return status;
 }
 
 static int run_recipes(int argc, char **argv)
@@ -36,9 +32,9 @@ static int run_recipes(int argc, char **argv)
     const struct cli_option options[] = { { "keys", .flag = &keys } };
     if (!cli_parse(&weir_command_recipes, argc, argv, options, 1, words, 1, &n_words))
         return EXIT_USAGE;
-    if (!keys && !n_words)
-        return list_recipes();
     struct weir_log log = cli_log(WEIR_LOG_INFO);
+    if (!keys && !n_words)
+        return cli_exit_code(list_recipes(&log));
     struct weir_strbuf text = { 0 };
     struct weir_recipe recipe;
     enum weir_status status = WEIR_OK;
