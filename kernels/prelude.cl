@@ -99,10 +99,13 @@ typedef union {
     uint s[64];
 } weir_lanes_u;
 
+#ifndef WEIR_UPPER8
+#define WEIR_UPPER8(a) (a).hi
+#endif
 static inline float weir_fold_add_f(const float16 *v)
 {
     const float16 a = (v[0] + v[2]) + (v[1] + v[3]);
-    const float8 b = a.lo + a.hi;
+    const float8 b = a.lo + WEIR_UPPER8(a);
     const float4 c = b.lo + b.hi;
     const float2 d = c.lo + c.hi;
     return d.lo + d.hi;

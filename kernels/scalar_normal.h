@@ -32,12 +32,16 @@ WEIR_FN VF VN(random_normal_f)(VU elem, VU row, VU step, VU stream, VU k0, VU k1
 
 #if WEIR_V == 16
 
+#ifndef WEIR_ODD16
+#define WEIR_ODD16(w) (w).s1133557799bbddff
+#endif
+
 // The normals of elements elem .. elem + 15 of one row; elem is a multiple of 4.
 WEIR_FN float16 weir_random_normal16(uint elem, uint row, uint step, uint stream, uint k0, uint k1)
 {
     uint16 w = weir_random_word16(elem, row, step, stream, k0, k1);
     uint16 lane = (uint16)(0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u, 15u);
-    return weir_normal_pairv(w.s0022446688aaccee, w.s1133557799bbddff, lane & 1u);
+    return weir_normal_pairv(w.s0022446688aaccee, WEIR_ODD16(w), lane & 1u);
 }
 
 #endif
