@@ -14,6 +14,7 @@
 //                   result 0: scalar_fma.h keeps it away from those
 //   WEIR_SOFT_DIV   the device's / and sqrt are not correctly rounded: an integer routine corrects
 //                   them (they may be off by up to 3 ulp, on normal inputs)
+//   WEIR_LOOPS_IN_ORDER   the device's compiler reorders sums when it vectorizes loops: loops.h
 //
 // The body is a template, included once for each width (WEIR_V); tools/embed expands #include "x"
 // in place. C-only headers stand in <> so that it leaves them alone. Rules for the body: only
@@ -26,6 +27,7 @@
 
 #define WEIR_OPENCL
 #pragma OPENCL FP_CONTRACT OFF
+#include "loops.h"
 
 typedef float weir_f;
 typedef int weir_i;

@@ -322,6 +322,7 @@ START_TEST(masks_reach_the_kernels)
         uint32_t mask;
         int want;
     } rows[] = { { WEIR_CAP_FMA, 1 }, { WEIR_CAP_DIV_SQRT, 2 },
+                 { WEIR_CAP_LOOP_SUMS, 4 },
                  { WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT | WEIR_CAP_WIDE | WEIR_CAP_VECTOR_DEREF, 3 } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         weir_device *masked = open_again(rows[i].mask, NULL, true);
@@ -332,7 +333,8 @@ START_TEST(masks_reach_the_kernels)
             struct weir_build_params build = {
                 .source = "kernel void f(global int *p, ulong o)\n{\n    int v = 0;\n"
                           "#ifdef WEIR_SOFT_FMA\n    v += 1;\n#endif\n"
-                          "#ifdef WEIR_SOFT_DIV\n    v += 2;\n#endif\n    p[o] = v;\n}\n"
+                          "#ifdef WEIR_SOFT_DIV\n    v += 2;\n#endif\n"
+                          "#ifdef WEIR_LOOPS_IN_ORDER\n    v += 4;\n#endif\n    p[o] = v;\n}\n"
             };
             weir_module *module = NULL;
             weir_list *list = NULL;
@@ -355,30 +357,31 @@ START_TEST(masks_reach_the_kernels)
 }
 END_TEST
 
-// The self-test finds a device that rounds ties away, one whose fma rounds twice, one whose root is
-// off: wrong arithmetic is made by macros, through the build option that a quirk would set.
+// The self-test finds a device that rounds ties away, one that sums wrongly in loops, one whose fma
+// rounds twice, one whose root is off: wrong arithmetic is made by macros, through the build option that a quirk would set.
 START_TEST(the_self_test_finds_faults)
 {
     static const struct {
         const char *option, *reason;
     } rows[] = {
         { "-Drint=round -D_cl_rint=_cl_round", "rint(x) on one value is wrong" },
+        { "-DSUM_ADD(a,b)=((b)+(a)*1.0000002f)", "a sum in a loop is" },
         { "-Dfma(a,b,c)=((a)*(b)+(c))", "fma(x, y, z) on one value is wrong" },
         { "-Dsqrt(x)=(sqrt(x)*1.0000002f)", "sqrt(|x|) on one value is wrong" },
     };
     if (weir_device_is_host(dev) || strstr(dev->info.name, "Oclgrind")) // it has an option already
         return;
-    // PoCL's names are macros already (_cl_rint), which only the first row gets past.
+    // PoCL's names are macros already (_cl_rint), which only the first rows get past.
     bool pocl = strstr(dev->info.platform, "Portable") != NULL;
-    for (size_t i = 0; i < (pocl ? 1 : sizeof rows / sizeof rows[0]); i++) {
+    for (size_t i = 0; i < (pocl ? 2 : sizeof rows / sizeof rows[0]); i++) {
         weir_device *wrong = open_again(0, NULL, true);
         wrong->build_option = rows[i].option;
         test_ok(weir_selftest(wrong, false));
         const struct weir_device_info *info = weir_device_info(wrong);
         ck_assert_int_ne(info->numerics, WEIR_EXACT);
         ck_assert_msg(strstr(info->reason, rows[i].reason) != NULL, "%s", info->reason);
-        // A root a few ulp off is made up for in software; the other two cannot be.
-        ck_assert_int_eq(info->numerics == WEIR_FAST_ONLY, i < 2);
+        // A root a few ulp off is made up for in software; the others cannot be.
+        ck_assert_int_eq(info->numerics == WEIR_FAST_ONLY, i < 3);
         weir_device_close(&wrong);
     }
 }

@@ -4,12 +4,12 @@
 // one shows in another; memory is poisoned before each run with two patterns in turn, and inputs
 // and constants are compared afterwards.
 //
-//   test-ops-device SELECTOR [MASK [NAME]]
+//   test-ops-device SELECTOR [MASK [NAME [DUMP]]]
 //
 // SELECTOR: as weir_device_open takes it; exits 77 where there is no such device.
 // MASK: `all`, or the features to hide: grouped; or with each eighth case only, since they change a few
 // lines of the same kernels, nofma, nodiv, noderef, nosub.
-// NAME: only this row.
+// NAME: only this row. DUMP: the folder for the texts of its compilation.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@
 enum { MOST_CASES = 400, SKIPPED = 77 };
 
 static weir_device *dev;
-static const char *only;
+static const char *only, *dump_dir;
 static int every = 1; // cases taken: each this many-th
 
 struct row_test {
@@ -115,7 +115,7 @@ static void run_row(const struct weir_op *op, bool fused)
     struct row_test *r = calloc(1, sizeof(*r));
     ck_assert_ptr_nonnull(r);
     row_test_make(op, r);
-    struct weir_compile_params params = { .no_fusion = !fused, .label = op->name };
+    struct weir_compile_params params = { .no_fusion = !fused, .label = op->name, .dump_dir = dump_dir };
     weir_program *p = NULL;
     test_ok(weir_compile(dev, r->outputs, r->n, &params, &p));
     static const uint32_t poison[2] = { 0x7fc12345u, 0x01010101u };
@@ -163,6 +163,7 @@ static uint32_t mask_of(const char *name)
     static const struct { const char *name; uint32_t mask; } masks[] = {
         { "all", 0 }, { "grouped", WEIR_CAP_WIDE }, { "nofma", WEIR_CAP_FMA },
         { "nodiv", WEIR_CAP_DIV_SQRT }, { "noderef", WEIR_CAP_VECTOR_DEREF },
+        { "noloops", WEIR_CAP_LOOP_SUMS },
         { "nosub", WEIR_CAP_SUBGROUPS | WEIR_CAP_FP16 | WEIR_CAP_FP64 } };
     for (size_t i = 0; i < WEIR_COUNT(masks); i++)
         if (strcmp(masks[i].name, name) == 0) {
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
 {
     setenv("CK_FORK", "no", 1); // OpenCL does not survive a fork on every driver
     only = argc > 3 ? argv[3] : NULL;
+    dump_dir = argc > 4 ? argv[4] : NULL;
     if (!open_device(argc > 1 ? argv[1] : "host", mask_of(argc > 2 ? argv[2] : "all"))) {
         printf("1..0 # SKIP no such device here\n");
         return SKIPPED;

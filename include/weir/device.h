@@ -27,6 +27,7 @@ enum weir_cap {
     WEIR_CAP_FP64 = 1 << 6,
     WEIR_CAP_COMMAND_BUFFER = 1 << 7,
     WEIR_CAP_BINARY_CACHE = 1 << 8,   // program binaries may be kept on disk
+    WEIR_CAP_LOOP_SUMS = 1 << 9,      // a vectorized loop keeps the order of its sums
 };
 
 enum weir_numerics {

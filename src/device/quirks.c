@@ -27,6 +27,14 @@ const struct weir_quirk weir_quirks[] = {
       "a release that miscompiles kernels", "https://github.com/hashcat/hashcat" },
     { "*Intel*", "*", "20.08", "20.10", WEIR_QUIRK_NOTE, 0, NULL,
       "the compiler may hang on -cl-std", "https://github.com/hashcat/hashcat" },
+    { "Intel(R) OpenCL", "*", NULL, NULL, WEIR_QUIRK_NOTE, 0, NULL,
+      "its loop vectorizer adds floats in another order; the self-test turns it off",
+      "https://www.intel.com/content/www/us/en/developer/articles/technical/"
+      "intel-cpu-runtime-for-opencl-applications-with-sycl-support.html" },
+    { "Intel(R) OpenCL", "*", NULL, NULL, WEIR_QUIRK_NOTE, 0, NULL,
+      "sqrt of a negative number or NaN is a NaN of other bits, and tests for it are dropped",
+      "https://www.intel.com/content/www/us/en/developer/articles/technical/"
+      "intel-cpu-runtime-for-opencl-applications-with-sycl-support.html" },
     { "*Portable Computing Language*", "*", NULL, NULL, WEIR_QUIRK_NOTE, 0, NULL,
       "loops with barriers may be miscompiled; POCL_WORK_GROUP_METHOD=cbs avoids it",
       "https://github.com/pocl/pocl/issues/1977" },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission to exact mode: the device runs kernels/selftest.cl on hard inputs and must agree with C
 // in every bit (any NaN equals any NaN). A wrong fma, or a wrong division or root, costs a
-// capability that scalar.h makes up for in software; whatever else is wrong leaves fast mode only.
+// capability that scalar.h makes up for in software, a wrong order of sums one that loops.h makes up
+// for; whatever else is wrong leaves fast mode only.
 #include "device/selftest.h"
 
 #include <float.h>
@@ -17,6 +18,7 @@
 #include "device/quirks.h"
 #include "device/selftest_inputs.h"
 #include "device/selftest_scalar.h"
+#include "device/selftest_sums.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated in float");
 
@@ -235,6 +237,7 @@ static struct weir_cache_key outcome_key(const weir_device *dev)
     struct weir_cache_hasher hasher;
     weir_cache_hasher_init(&hasher, dev);
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest.cl"));
+    weir_cache_hasher_add(&hasher, weir_kernel_text("selftest_sums.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("scalar.h"));
     return weir_cache_hasher_key(&hasher);
 }
@@ -274,6 +277,8 @@ static enum weir_status test_device(weir_device *dev, bool *complete)
 {
     enum weir_status status = test_arithmetic(dev);
     if (status == WEIR_OK && dev->info.numerics != WEIR_FAST_ONLY)
+        status = weir_selftest_sums(dev);
+    if (status == WEIR_OK && dev->info.numerics != WEIR_FAST_ONLY)
         status = weir_selftest_scalar(dev);
     *complete = status == WEIR_OK;
     if (status == WEIR_NOMEM)
@@ -297,7 +302,7 @@ enum weir_status weir_selftest(weir_device *dev, bool trust)
         weir_quirks_apply(dev);
         return WEIR_OK;
     }
-    dev->info.caps.features |= WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT;
+    dev->info.caps.features |= WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT | WEIR_CAP_LOOP_SUMS;
     enum weir_status status = dev->fns->probe ? dev->fns->probe(dev) : WEIR_OK;
     weir_quirks_apply(dev);
     if (status != WEIR_OK || trust)

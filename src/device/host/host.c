@@ -208,7 +208,7 @@ static int list_devices(const struct weir_device_params *params, struct weir_dev
             .vendor = "Weir",
             .platform = "host",
             .version = "C11",
-            .caps = { .features = WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT,
+            .caps = { .features = WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT | WEIR_CAP_LOOP_SUMS,
                       .compute_units = weir_cpu_count(),
                       .global_size = memory,
                       .max_alloc = memory,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiling kernel text. Options are the exact ones always: no fast-math switch ever; what else a
-// device needs (software fma, software division) follows from its capabilities.
+// device needs (software fma, software division, loops in order) follows from its capabilities.
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +19,8 @@ static char *build_options(const weir_device *dev, const char *extra)
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_FMA");
     if (!weir_device_has(dev, WEIR_CAP_DIV_SQRT))
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_DIV");
+    if (!weir_device_has(dev, WEIR_CAP_LOOP_SUMS))
+        weir_strbuf_puts(&buf, " -DWEIR_LOOPS_IN_ORDER");
     if (dev->build_option)
         weir_strbuf_printf(&buf, " %s", dev->build_option);
     if (extra && extra[0])
