@@ -213,6 +213,12 @@ static weir_value *build_fold_reduce(struct bench *b)
     return weir_mul(b->x, weir_sum(weir_transpose(k, 0, 1), weir_all_axes, false));
 }
 
+static weir_value *build_sum_batch_last(struct bench *b)
+{
+    weir_value *x = weir_reshape(b->x, weir_shape(N / 4, 2, 1, 2));
+    return weir_sum(x, (struct weir_axes) { 3, { 0, 1, 2 } }, false);
+}
+
 static const struct {
     const char *rewrite;
     weir_value *(*build)(struct bench *b);
@@ -234,6 +240,7 @@ static const struct {
     {"view_of_uniform", build_view_of_uniform, "slice", 4},
     {"fold_uniform", build_fold_uniform, "exp", 4},
     {"fold", build_fold_reduce, "sum", 4},
+    {"sum_batch_last", build_sum_batch_last, "mul", 5}, // two sums instead of one
 };
 
 START_TEST(a_rewrite_keeps_the_bits)
@@ -317,6 +324,17 @@ static weir_value *keep_factor(struct bench *b)
     return weir_sum(weir_mul(b->x, c(b, 3.0)), weir_all_axes, false);
 }
 
+static weir_value *keep_row_sum(struct bench *b)
+{
+    weir_value *x = weir_reshape(b->x, weir_shape(N / 4, 2, 2));
+    return weir_sum(x, (struct weir_axes) { 2, { 0, 2 } }, false); // axis 2 comes after axis 0
+}
+
+static weir_value *keep_one_column(struct bench *b)
+{
+    return weir_sum(weir_reshape(b->x, weir_shape(N / 2, 1, 2)), (struct weir_axes) { 2, { 0, 1 } }, false);
+}
+
 static weir_value *keep_contraction(struct bench *b)
 {
     weir_value *p = weir_mul(b->x, b->z);
@@ -333,6 +351,7 @@ static const struct {
     {keep_sub_self, "sub", 1}, {keep_div_three, "div", 1},      {keep_div_tiny, "div", 1},
     {keep_div_huge, "div", 1}, {keep_cast, "cast", 2},          {keep_reassociation, "mul", 2},
     {keep_factor, "mul", 1},   {keep_contraction, "add", 1},
+    {keep_row_sum, "sum", 1},  {keep_one_column, "sum", 1},
 };
 
 START_TEST(illegal_rewrites_do_not_happen)

@@ -25,11 +25,24 @@ static bool labels_agree(const struct weir_body *b, const int *is)
     return true;
 }
 
-// Labels the axes as reduction v uses them; false if an earlier one uses them otherwise.
-static bool label_axes(struct weir_body *b, const weir_value *v)
+// Whether a reduction keeps the axis that the others sum as a row: one value a channel.
+static bool keeps_row(const struct weir_body *b, const int *is)
+{
+    for (int d = 0; d < b->space.rank; d++) {
+        bool column = is[d] >= WEIR_AXIS_COLUMN, next = d > 0 && is[d - 1] >= WEIR_AXIS_COLUMN;
+        if (column != (b->label[d] >= WEIR_AXIS_COLUMN) || is[d] == WEIR_AXIS_ROW)
+            return false;
+        if (column && next && (is[d] == is[d - 1]) != (b->label[d] == b->label[d - 1]))
+            return false;
+    }
+    return true;
+}
+
+// The axes of the space as reduction v uses them.
+static void label_axes(const struct weir_body *b, const weir_value *v, int *is)
 {
     const struct weir_shape *s = &v->arg[0]->type.shape;
-    int label[WEIR_MAX_RANK], is[WEIR_SPACE_MAX] = { 0 }, axis = s->rank - 1;
+    int label[WEIR_MAX_RANK], axis = s->rank - 1;
     bool trailing = true;
     for (int i = s->rank - 1; i >= 0; i--) {
         bool reduced = v->attrs.reduce.axes >> i & 1;
@@ -46,10 +59,28 @@ static bool label_axes(struct weir_body *b, const weir_value *v)
         is[d] = axis >= 0 ? label[axis] : WEIR_AXIS_KEPT;
         inside *= b->space.dim[d];
     }
-    if (b->reduces)
-        return labels_agree(b, is);
-    memcpy(b->label, is, sizeof(is));
+}
+
+// The reduction that leaves least decides; the others reduce the same axes, or keep its row.
+static bool label_space(struct weir_body *b, weir_value **nodes, int n)
+{
+    const weir_value *least = NULL;
+    int is[WEIR_SPACE_MAX];
+    for (int i = 0; i < n; i++)
+        if (nodes[i]->op->cls == WEIR_OP_REDUCE &&
+            (!least || weir_shape_size(&nodes[i]->type.shape) < weir_shape_size(&least->type.shape)))
+            least = nodes[i];
+    if (!least)
+        return true;
+    label_axes(b, least, b->label);
     b->reduces = true;
+    for (int i = 0; i < n; i++) {
+        if (nodes[i]->op->cls != WEIR_OP_REDUCE)
+            continue;
+        label_axes(b, nodes[i], is);
+        if (!labels_agree(b, is) && !keeps_row(b, is))
+            return false;
+    }
     return true;
 }
 
@@ -61,12 +92,11 @@ static bool make_space(struct weir_body *b, weir_value **nodes, int n)
     b->space = (struct weir_space) { 1, { size } };
     for (int i = 0; i < n; i++) {
         const weir_value *x = nodes[i]->op->cls == WEIR_OP_REDUCE ? nodes[i]->arg[0] : nodes[i];
-        if (full_size(x) == size && !weir_space_refine(&b->space, &x->type.shape))
+        if (weir_shape_size(&x->type.shape) == size && !weir_space_refine(&b->space, &x->type.shape))
             return false;
     }
-    for (int i = 0; i < n; i++)
-        if (nodes[i]->op->cls == WEIR_OP_REDUCE && !label_axes(b, nodes[i]))
-            return false;
+    if (!label_space(b, nodes, n))
+        return false;
     b->row_space.rank = 0;
     for (int d = 0; d < b->space.rank; d++)
         if (b->label[d] == WEIR_AXIS_KEPT)
@@ -74,27 +104,40 @@ static bool make_space(struct weir_body *b, weir_value **nodes, int n)
     return true;
 }
 
-// Spreads strides over the kept axes to all axes.
-static void spread(const struct weir_body *b, const int64_t *kept, int64_t *out)
+// What a tensor has an element for.
+enum domain { ELEMENT, ROW, CHANNEL };
+static enum domain domain_of(const struct weir_step *s)
 {
-    for (int d = 0, k = 0; d < b->space.rank; d++)
-        out[d] = b->label[d] == WEIR_AXIS_KEPT ? kept[k++] : 0;
+    return s->channel ? CHANNEL : s->row ? ROW : ELEMENT;
 }
 
-// Strides of a tensor of `shape` over the space: of all its elements, or of the rows' values.
-static bool strides_of(const struct weir_body *b, const struct weir_shape *shape,
-                       const int64_t *stride, bool row, int64_t *out)
+static bool in_domain(const struct weir_body *b, enum domain domain, int d)
 {
-    const struct weir_space *space = row ? &b->row_space : &b->space;
-    struct weir_space fine = *space;
-    int64_t kept[WEIR_SPACE_MAX];
-    if (!weir_space_refine(&fine, shape) || fine.rank != space->rank)
+    return domain == ELEMENT || b->label[d] == WEIR_AXIS_KEPT ||
+           (domain == CHANNEL && b->label[d] == WEIR_AXIS_ROW);
+}
+
+// Spreads strides over the axes of a domain to all axes.
+static void spread(const struct weir_body *b, enum domain domain, const int64_t *some, int64_t *out)
+{
+    for (int d = 0, k = 0; d < b->space.rank; d++)
+        out[d] = in_domain(b, domain, d) ? some[k++] : 0;
+}
+
+// Strides over the space of a tensor of `shape`.
+static bool strides_of(const struct weir_body *b, const struct weir_shape *shape,
+                       const int64_t *stride, enum domain domain, int64_t *out)
+{
+    struct weir_space space = { 0 };
+    for (int d = 0; d < b->space.rank; d++)
+        if (in_domain(b, domain, d))
+            space.dim[space.rank++] = b->space.dim[d];
+    struct weir_space fine = space;
+    int64_t some[WEIR_SPACE_MAX];
+    if (!weir_space_refine(&fine, shape) || fine.rank != space.rank)
         return false; // its axes are finer than the space's
-    weir_space_strides(space, shape, stride, kept);
-    if (row)
-        spread(b, kept, out);
-    else
-        memcpy(out, kept, sizeof(kept));
+    weir_space_strides(&space, shape, stride, some);
+    spread(b, domain, some, out);
     return true;
 }
 
@@ -108,10 +151,11 @@ static int append_access(struct weir_body *b, const struct weir_access *a)
     return b->n_access++;
 }
 
-static int add_access(struct weir_body *b, const struct weir_operand *o, bool written, bool row)
+static int add_access(struct weir_body *b, const struct weir_operand *o, bool written,
+                      enum domain domain)
 {
     struct weir_access a = { .operand = *o, .written = written };
-    if (!strides_of(b, &o->shape, o->stride, row, a.stride))
+    if (!strides_of(b, &o->shape, o->stride, domain, a.stride))
         return -1;
     for (int i = 0; i < b->n_access; i++) {
         const struct weir_access *x = &b->access[i];
@@ -157,8 +201,8 @@ static bool broadcasts_row(const struct weir_body *b, const struct weir_layout *
         rows[d] = step;
         step *= b->row_space.dim[d];
     }
-    spread(b, rows, want);
-    if (l->offset != 0 || !strides_of(b, shape, l->stride, false, stride))
+    spread(b, ROW, rows, want);
+    if (l->offset != 0 || !strides_of(b, shape, l->stride, ELEMENT, stride))
         return false;
     for (int d = 0; d < b->space.rank; d++)
         if (b->space.dim[d] != 1 && stride[d] != want[d])
@@ -181,6 +225,8 @@ static bool resolve(struct weir_body *b, weir_value *x, bool row, struct weir_us
     int step = b->step_of[l.base->id];
     if (step >= 0) {
         bool row_value = b->step[step].row;
+        if (b->step[step].channel)
+            return false; // only stored
         *use = (struct weir_use) { row_value ? WEIR_USE_ROW : WEIR_USE_NODE, l.base->id, NULL };
         return row_value == row ? aligned(&l, &x->type.shape)
                                 : row_value && broadcasts_row(b, &l, &x->type.shape);
@@ -191,7 +237,7 @@ static bool resolve(struct weir_body *b, weir_value *x, bool row, struct weir_us
     }
     struct weir_operand o;
     weir_operand_of(b->c, x, &o);
-    *use = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row), NULL };
+    *use = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
     return use->index >= 0;
 }
 
@@ -206,13 +252,13 @@ static bool resolve_random(struct weir_body *b, struct weir_step *s, bool row)
     if (last == 1)
         key.stride[0] = seed.stride[0];
     for (int i = 0; i < 2; i++, key.offset += next)
-        s->use[i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &key, false, row), NULL };
+        s->use[i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &key, false, row ? ROW : ELEMENT), NULL };
     for (int i = 1; i < 3; i++) {
         struct weir_operand o;
         weir_operand_of(b->c, s->v->arg[i], &o);
         o.shape = s->v->type.shape;
         memset(o.stride, 0, sizeof(o.stride));
-        s->use[1 + i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row), NULL };
+        s->use[1 + i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
     }
     s->n_use = 4;
     for (int i = 0; i < 4; i++)
@@ -284,7 +330,7 @@ static bool gather_from(struct weir_body *b, struct weir_step *s, weir_value *x,
         hi[i] = lo[i] + x->type.shape.dim[i];
         a.shift += lo[i] * a.operand.stride[i];
     }
-    if (!strides_of(b, shape, a.operand.stride, false, a.stride) || !guard(b, shape, lo, hi, &a))
+    if (!strides_of(b, shape, a.operand.stride, ELEMENT, a.stride) || !guard(b, shape, lo, hi, &a))
         return false;
     s->use[s->n_use] = (struct weir_use) { WEIR_USE_ACCESS, append_access(b, &a), NULL };
     return s->use[s->n_use++].index >= 0;
@@ -309,11 +355,11 @@ static int level_of(const struct weir_body *b, const struct weir_use *u)
     return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level : 0;
 }
 
-static int64_t row_size(const struct weir_body *b)
+static int64_t domain_size(const struct weir_body *b, enum domain domain)
 {
     int64_t n = 1;
-    for (int d = 0; d < b->row_space.rank; d++)
-        n *= b->row_space.dim[d];
+    for (int d = 0; d < b->space.rank; d++)
+        n *= in_domain(b, domain, d) ? b->space.dim[d] : 1;
     return n;
 }
 
@@ -322,8 +368,10 @@ static bool add_step(struct weir_body *b, weir_value *v, int64_t size)
     struct weir_step *s = &b->step[b->n_steps];
     bool reduce = v->op->cls == WEIR_OP_REDUCE;
     *s = (struct weir_step) { .v = v, .store = -1, .flat = -1 };
-    s->row = reduce || weir_shape_size(&v->type.shape) != size;
-    if (s->row && (!b->reduces || weir_shape_size(&v->type.shape) != row_size(b)))
+    int64_t own = weir_shape_size(&v->type.shape);
+    s->row = reduce || own != size;
+    s->channel = reduce && own != domain_size(b, ROW);
+    if (s->row && (!b->reduces || own != domain_size(b, domain_of(s))))
         return false;
     if (v->op->cls == WEIR_OP_GEN) {
         s->flat = add_index(b);
@@ -353,7 +401,7 @@ static bool add_outputs(struct weir_body *b, weir_value **outputs, int n)
         struct weir_operand o;
         struct weir_step *s = &b->step[b->step_of[outputs[i]->id]];
         weir_result_of(b->c, outputs[i], 0, &o);
-        s->store = add_access(b, &o, true, s->row);
+        s->store = add_access(b, &o, true, domain_of(s));
         if (s->store < 0)
             return false;
     }
@@ -406,8 +454,8 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     struct weir_operand dst = { to, from->dtype, from->shape, 0, { 0 } };
     weir_strides(&from->shape, dst.stride);
     *b->step = (struct weir_step) { .v = v, .n_use = 1, .flat = -1 };
-    b->step->use[0] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, from, false, false), NULL };
-    b->step->store = add_access(b, &dst, true, false);
+    b->step->use[0] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, from, false, ELEMENT), NULL };
+    b->step->store = add_access(b, &dst, true, ELEMENT);
     b->n_steps = 1;
     return c->status;
 }
@@ -521,168 +569,4 @@ enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_stat
     if (!make_space(b, &v, 1))
         return WEIR_UNSUPPORTED;
     return init_single(b, c, v, slot);
-}
-
-static bool unguarded(const struct weir_body *b, int access, int d)
-{
-    const struct weir_access *a = &b->access[access];
-    return !a->guarded || (a->lo[d] == 0 && a->hi[d] == b->space.dim[d]);
-}
-
-static bool mergeable(const struct weir_body *b, int d)
-{
-    if (b->label[d] != b->label[d + 1])
-        return false;
-    for (int i = 0; i < b->n_access; i++)
-        if (b->access[i].stride[d] != b->access[i].stride[d + 1] * b->space.dim[d + 1] ||
-            !unguarded(b, i, d) || !unguarded(b, i, d + 1))
-            return false;
-    return true;
-}
-
-// Axis d disappears into d + 1 (merged) or because its size is 1.
-static void remove_axis(struct weir_body *b, int d)
-{
-    size_t n = (size_t)(b->space.rank - d - 1);
-    memmove(&b->space.dim[d], &b->space.dim[d + 1], n * sizeof(b->space.dim[0]));
-    memmove(&b->label[d], &b->label[d + 1], n * sizeof(b->label[0]));
-    for (int i = 0; i < b->n_access; i++) {
-        int64_t *s = b->access[i].stride;
-        memmove(&s[d], &s[d + 1], n * sizeof(s[0]));
-        memmove(&b->access[i].lo[d], &b->access[i].lo[d + 1], n * sizeof(s[0]));
-        memmove(&b->access[i].hi[d], &b->access[i].hi[d + 1], n * sizeof(s[0]));
-    }
-    b->space.rank--;
-}
-
-static void classify(struct weir_body *b)
-{
-    int param = 0;
-    for (int i = 0; i < b->n_access; i++) {
-        struct weir_access *a = &b->access[i];
-        a->param = a->index ? -1 : param++;
-        a->cls = -1;
-        for (int k = 0; k < b->n_classes && a->cls < 0; k++)
-            if (memcmp(b->access[b->class_example[k]].stride, a->stride,
-                       (size_t)b->space.rank * sizeof(a->stride[0])) == 0)
-                a->cls = k;
-        if (a->cls < 0) {
-            a->cls = b->n_classes++;
-            b->class_example[a->cls] = i;
-        }
-    }
-}
-
-void weir_body_pad_axis(struct weir_body *b)
-{
-    int d = b->space.rank++;
-    b->space.dim[d] = 1;
-    b->label[d] = WEIR_AXIS_KEPT;
-    for (int i = 0; i < b->n_access; i++)
-        b->access[i].stride[d] = 0;
-    for (int i = 0; i < b->n_access; i++)
-        b->access[i].hi[d] = 1;
-    b->padded = true;
-}
-
-enum { COLUMN_MAX = 64, CHANNELS_MAX = 2048, GROUP_MAX = 64, OUTER_MIN = 8 };
-
-// The first axis after the last column axis; 0 where there is no column axis.
-static int first_channel(const struct weir_body *b)
-{
-    for (int d = b->space.rank; d > 0; d--)
-        if (b->label[d - 1] >= WEIR_AXIS_COLUMN)
-            return d;
-    return 0;
-}
-
-// How an access moves along the channels: by a stride, or (stride 0) from group to group.
-static bool channel_stride(const struct weir_body *b, const struct weir_access *a, int first,
-                           int64_t *stride, int64_t *group)
-{
-    int last = b->space.rank - 1;
-    *stride = a->stride[last];
-    *group = 0;
-    if (first == last || a->stride[first] == a->stride[last] * b->space.dim[last])
-        return true;
-    *stride = 0;
-    *group = a->stride[first];
-    return a->stride[last] == 0 && b->label[last] == WEIR_AXIS_ROW;
-}
-
-// Wide devices only: elsewhere a work-item an outer index would leave most of the device idle.
-bool weir_body_is_channels(const struct weir_body *b)
-{
-    int first = first_channel(b), n = b->space.rank - first;
-    int64_t outer = 1, channels = 1, stride, group;
-    if (first == 0 || n < 1 || n > 2 || !b->reduces || !weir_device_has(b->c->dev, WEIR_CAP_WIDE))
-        return false;
-    for (int d = 0; d < b->space.rank; d++) {
-        bool column = b->label[d] >= WEIR_AXIS_COLUMN;
-        if (d < first && !column && d > 0 && b->label[d - 1] >= WEIR_AXIS_COLUMN)
-            return false; // a kept axis between column axes
-        if (column && (b->space.dim[d] > COLUMN_MAX || (d > 0 && b->label[d - 1] == b->label[d])))
-            return false;
-        if (d < first && !column)
-            outer *= b->space.dim[d];
-        if (d >= first)
-            channels *= b->space.dim[d];
-    }
-    if (b->label[first] != WEIR_AXIS_KEPT || (n == 2 && b->label[first + 1] != WEIR_AXIS_ROW) ||
-        (n == 2 && b->space.dim[first + 1] > GROUP_MAX))
-        return false;
-    for (int i = 0; i < b->n_access; i++)
-        if (!channel_stride(b, &b->access[i], first, &stride, &group) ||
-            (n == 2 && !unguarded(b, i, first + 1)) || (b->access[i].guarded && group != 0))
-            return false;
-    for (int i = 0; i < b->n_steps; i++)
-        if (b->step[i].row && b->step[i].v->type.dtype == WEIR_BOOL)
-            return false;
-    return channels % 16 == 0 && channels <= CHANNELS_MAX && outer >= OUTER_MIN;
-}
-
-enum weir_status weir_body_channels(struct weir_body *b)
-{
-    if (!weir_body_is_channels(b))
-        return WEIR_UNSUPPORTED;
-    int first = first_channel(b), last = b->space.rank - 1;
-    b->channels = true;
-    b->n_groups = b->space.dim[first];
-    b->per_group = first == last ? 1 : b->space.dim[last];
-    for (int i = 0; i < b->n_access; i++) {
-        struct weir_access *a = &b->access[i];
-        int64_t stride, group;
-        channel_stride(b, a, first, &stride, &group);
-        a->stride[first] = stride;
-        a->group_stride = group;
-        a->lo[first] *= b->per_group;
-        a->hi[first] *= b->per_group;
-    }
-    b->space.dim[first] = b->n_groups * b->per_group;
-    b->space.rank = first + 1;
-    b->n_classes = 0;
-    classify(b);
-    return WEIR_OK;
-}
-
-void weir_body_collapse(struct weir_body *b)
-{
-    for (int d = b->space.rank - 1 - b->padded; d >= 0; d--)
-        if (b->space.dim[d] == 1)
-            remove_axis(b, d);
-    for (int d = b->space.rank - 2 - b->padded; d >= 0; d--)
-        if (mergeable(b, d)) {
-            b->space.dim[d + 1] *= b->space.dim[d];
-            for (int i = 0; i < b->n_access; i++)
-                b->access[i].hi[d + 1] = b->space.dim[d + 1];
-            remove_axis(b, d);
-        }
-    if (b->space.rank == 0) {
-        b->space.rank = 1;
-        b->space.dim[0] = 1;
-        b->label[0] = WEIR_AXIS_KEPT;
-        for (int i = 0; i < b->n_access; i++)
-            b->access[i].stride[0] = 1;
-    }
-    classify(b);
 }

@@ -57,6 +57,7 @@ struct weir_step {
     int flat;   // GEN: the index access
     int level;  // ROW kernels: how many reductions deep
     bool row;   // ROW kernels: a value of the row
+    bool channel; // a reduction that keeps the row axis: a value of each channel, only stored
 };
 
 // How an axis of the space is used. Several reductions in one kernel reduce the same axes.

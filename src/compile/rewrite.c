@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of rewrite.h. None moves a factor through a sum or a contraction, none makes or splits
-// an fma, none drops a cast: those change bits.
+// The rows of rewrite.h. None moves a factor through a sum or a contraction, none reorders a sum, none
+// makes or splits an fma, none drops a cast: those change bits.
 #include "compile/rewrite.h"
 
 #include <math.h>
@@ -165,6 +165,36 @@ static weir_value *view_on_view(struct weir_rewriter *r, weir_value *v)
     return weir_rewrite_make(r, v->op, &x, 1, &attrs, &v->type, v);
 }
 
+// --- sums ---
+
+// Column axes are summed one at a time, the outermost last: that last step may as well be an operation
+// of its own. So the sum over a batch's pixels can join the kernel that made them, image by image.
+static weir_value *sum_batch_last(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op != &weir_op_sum)
+        return NULL;
+    const struct weir_shape *s = &v->arg[0]->type.shape;
+    uint32_t axes = v->attrs.reduce.axes;
+    int inner = s->rank - 1, columns = 0;
+    if (s->rank < 2 || !(axes & 1) || s->dim[0] < 2 || weir_shape_size(s) == 0)
+        return NULL;
+    while (inner > 0 && s->dim[inner] == 1)
+        inner--;
+    if (axes >> inner & 1)
+        return NULL; // innermost axes are summed as rows, after the columns
+    for (int i = 1; i < inner; i++)
+        columns += (axes >> i & 1) && s->dim[i] > 1;
+    if (columns == 0)
+        return NULL;
+    union weir_attrs rest = v->attrs, batch = v->attrs;
+    rest.reduce.axes = axes & ~1u;
+    batch.reduce.axes = 1;
+    struct weir_type type = v->type;
+    type.shape.dim[0] = s->dim[0];
+    weir_value *each = weir_rewrite_make(r, v->op, v->arg, 1, &rest, &type, v);
+    return each ? weir_rewrite_make(r, v->op, &each, 1, &batch, &v->type, v) : NULL;
+}
+
 // --- constants ---
 
 // An elementwise operation on repeated constants: computed once, broadcast. Anything else on small
@@ -204,10 +234,12 @@ ROW(select_known, "select(true, a, b) = a");
 ROW(view_nothing, "a view that changes nothing; stop_gradient");
 ROW(view_of_uniform, "a view of a repeated constant is a broadcast");
 ROW(view_on_view, "reshape, permute, broadcast or slice of the same kind");
+ROW(sum_batch_last, "sum over axis 0 and others before a kept axis: first the others, then axis 0");
 ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
 
 const struct weir_rewrite *const weir_rewrites[] = {
     &row_view_nothing, &row_view_of_uniform,  &row_view_on_view,   &row_fold_uniform,
     &row_mul_one,      &row_sub_zero,         &row_add_minus_zero, &row_neg_neg,
-    &row_twice,        &row_div_power_of_two, &row_select_known,   NULL,
+    &row_twice,        &row_div_power_of_two, &row_select_known,   &row_sum_batch_last,
+    NULL,
 };

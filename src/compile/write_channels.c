@@ -84,7 +84,7 @@ static void fold_groups(const struct channels *k, int step, int axis, const stru
                         struct weir_strbuf *out)
 {
     long long per = (long long)k->b->per_group;
-    if (per == 1) {
+    if (per == 1 || k->b->step[step].channel) {
         weir_strbuf_printf(out, "    for (int q = 0; q < %lld; q++)\n        e_%d.v[q] = a%d_%d.v[q];\n",
                            (long long)k->n / 16, step, axis, step);
         return;
@@ -153,12 +153,18 @@ static void row_values(const struct channels *k, int level, struct weir_strbuf *
         if (!s->row || s->level != level || s->store < 0)
             continue;
         const struct weir_access *a = &b->access[s->store];
+        const char *dtype = weir_dtype_name(a->operand.dtype);
+        if (s->channel) {
+            weir_strbuf_printf(out, "        for (int q = 0; q < %lld; q++)\n"
+                                    "            weir_stv_%s(p%d + i%d + 16 * q, e_%d.v[q]);\n",
+                               (long long)k->n / 16, dtype, a->param, a->cls, i);
+            continue;
+        }
         int64_t stride = a->group_stride ? a->group_stride
                                          : a->stride[b->space.rank - 1] * b->per_group;
         weir_strbuf_printf(out, "        for (int g = 0; g < %lld; g++)\n"
                                 "            weir_st_%s(p%d + i%d + %lld * g, e_%d.s[%lld * g]);\n",
-                           (long long)b->n_groups, weir_dtype_name(a->operand.dtype), a->param, a->cls,
-                           (long long)stride, i, (long long)b->per_group);
+                           (long long)b->n_groups, dtype, a->param, a->cls, (long long)stride, i, (long long)b->per_group);
     }
     weir_strbuf_puts(out, "    }\n");
 }

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "weir/grad.h"
 
-enum { SUM_FAN_IN = 16 };
+enum { SUM_FAN_IN = 8 }; // so many parts are read in place by one kernel
 enum { SCALAR_EMA = WEIR_OPTIM_MAX_SCALARS, N_SCALARS }; // optimizer's scalars, then ours
 enum { OUT_LOSS, OUT_NORM, OUT_OK, OUT_BAD_STEP, OUT_SQUARES, N_OUTPUTS };
 
