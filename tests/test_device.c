@@ -144,7 +144,7 @@ static void affine_host(const void *desc, void *const *ptr)
     const int32_t *src = ptr[0];
     int32_t *dst = ptr[1];
     for (int i = 0; i < a->n; i++)
-        dst[i] = src[i] * 2 + a->add;
+        dst[i] = (int32_t)((uint32_t)src[i] * 2u + (uint32_t)a->add); // wraps, as a kernel does
 }
 
 static const struct affine plus_one = { N, 1 }, plus_ten = { N, 10 };
@@ -247,6 +247,95 @@ static void refuse(struct weir_launch l, const char *fragment)
     test_status(weir_list_record(dev, &l, 1, &list), WEIR_INVALID, fragment);
     ck_assert_ptr_null(list);
 }
+
+// Two loops in one another: 2 x 3 times dst[i] = 2 src[5 - i] + 1, in pieces of N; a user's function adds
+// to what the outer iteration wrote last; a loop of no iterations.
+static void add_hundred(const void *desc, void *const *ptr)
+{
+    for (int i = 0; i < N; i++)
+        ((int32_t *)ptr[0])[i] += 100;
+}
+
+START_TEST(lists_have_loops)
+{
+    enum { OUTER = 2, INNER = 3, ALL = OUTER * INNER, PIECE = N * 4 };
+    int32_t in[ALL * N], out[ALL * N];
+    for (int i = 0; i < ALL * N; i++)
+        in[i] = 7 * i - 300;
+    weir_module *module = affine_module();
+    weir_buf *a = make_buf(sizeof in), *b = make_buf(sizeof out);
+    const struct weir_launch_step steps[] = {
+        {0, 0, -INNER * PIECE}, {0, 1, -PIECE}, {1, 0, INNER * PIECE}, {1, 1, PIECE}};
+    const struct weir_launch_step last_piece = {0, 0, INNER * PIECE};
+    struct weir_launch l[6] = {{.span = 3, .repeat = OUTER}, {.span = 1, .repeat = INNER}};
+    l[2] = affine_launch(module, a, (ALL - 1) * N, b, 0, &plus_one);
+    l[2].steps = steps;
+    l[2].n_steps = 4;
+    l[3] = (struct weir_launch){.fn = add_hundred, .host_callback = true, .written = 1,
+                                .n_bufs = 1, .bufs = {{b, (INNER - 1) * PIECE, 4}},
+                                .buf_size = {PIECE}, .steps = &last_piece, .n_steps = 1};
+    l[4] = (struct weir_launch){.span = 1, .repeat = 0};
+    l[5] = affine_launch(module, a, 0, b, 0, &plus_ten);
+    weir_list *list = NULL;
+    test_ok(weir_list_record(dev, l, 6, &list));
+    test_ok(weir_buf_write(a, 0, in, sizeof in));
+    for (int round = 0; round < 2; round++) {
+        test_ok(weir_buf_fill(b, 0, 0, sizeof out));
+        test_ok(weir_list_replay(dev, list));
+        test_ok(weir_buf_read(b, 0, out, sizeof out));
+        for (int i = 0; i < ALL * N; i++) {
+            int piece = i / N, want = in[(ALL - 1 - piece) * N + i % N] * 2 + 1;
+            ck_assert_int_eq(out[i], want + (piece % INNER == INNER - 1 ? 100 : 0));
+        }
+    }
+    struct weir_timing rows[6];
+    test_ok(weir_list_profile(dev, list, rows));
+    ck_assert_str_eq(rows[2].label, "affine");
+    ck_assert_uint_eq(rows[5].ns, 0); // never ran
+    weir_list *none = NULL;
+    l[3].bufs[0].offset = INNER * PIECE; // the last iteration would write behind the buffer
+    test_status(weir_list_record(dev, l, 6, &none), WEIR_INVALID, "inside(ref->buf");
+    l[3].bufs[0].offset = 0;
+    l[0].span = 6;
+    test_status(weir_list_record(dev, l, 6, &none), WEIR_INVALID, "l->span < end - at");
+    l[0].span = 1; // the step of l[2] names a loop that is not around it
+    test_status(weir_list_record(dev, l, 6, &none), WEIR_INVALID, "launch 1 of 6");
+    ck_assert_ptr_null(none);
+    weir_list_destroy(dev, &list);
+    weir_module_destroy(dev, &module);
+    weir_buf_destroy(&a);
+    weir_buf_destroy(&b);
+}
+END_TEST
+
+// More launches than a queue is given at once.
+START_TEST(long_loops_are_held_back)
+{
+    enum { TIMES = 9000 }; // twice the backlog and more
+    static const struct affine step = { N, 0 };
+    weir_module *module = affine_module();
+    weir_buf *b = make_buf(4 * N * (TIMES + 1));
+    const struct weir_launch_step steps[] = {{0, 0, 4 * N}, {1, 0, 4 * N}};
+    int32_t one[N], out[2 * N];
+    for (int i = 0; i < N; i++)
+        one[i] = i + 1;
+    struct weir_launch l[2] = {{.span = 1, .repeat = TIMES}, affine_launch(module, b, 0, b, N, &step)};
+    l[1].steps = steps;
+    l[1].n_steps = 2;
+    weir_list *list = NULL;
+    test_ok(weir_list_record(dev, l, 2, &list));
+    test_ok(weir_buf_write(b, 0, one, sizeof one));
+    test_ok(weir_list_replay(dev, list));
+    test_ok(weir_buf_read(b, 4 * N * 20, out, sizeof out));
+    ck_assert_int_eq(out[0], 1 << 20);
+    ck_assert_int_eq(out[N + 4], 5 << 21);
+    test_ok(weir_buf_read(b, 4 * N * TIMES, out, 4 * N));
+    ck_assert_int_eq(out[3], 0); // doubled away
+    weir_list_destroy(dev, &list);
+    weir_module_destroy(dev, &module);
+    weir_buf_destroy(&b);
+}
+END_TEST
 
 START_TEST(bad_launches)
 {
@@ -438,6 +527,8 @@ int main(void)
     tcase_add_test(tcase, bad_buffer_arguments);
     tcase_add_test(tcase, lists_run_in_order);
     tcase_add_test(tcase, many_replays_are_queued);
+    tcase_add_test(tcase, lists_have_loops);
+    tcase_add_test(tcase, long_loops_are_held_back);
     tcase_add_test(tcase, bad_launches);
     tcase_add_test(tcase, a_failed_build_says_where);
     tcase_add_test(tcase, masks_reach_the_kernels);

@@ -3,6 +3,8 @@
 // the backend, which trusts it. Opening and choosing devices is in select.c.
 #include "device/device.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 
 bool weir_device_has(const weir_device *dev, enum weir_cap cap)
@@ -185,9 +187,44 @@ error:
     return status;
 }
 
-static enum weir_status check_launch(const weir_device *dev, const struct weir_launch *l)
+// The loops around a launch, while a list is checked.
+struct nest {
+    int depth, end[WEIR_LOOP_MAX_DEPTH];
+    int64_t repeat[WEIR_LOOP_MAX_DEPTH];
+};
+
+// Moving arguments stay inside their buffers in every iteration.
+static enum weir_status check_steps(const weir_device *dev, const struct weir_launch *l,
+                                    const struct nest *nest)
+{
+    enum weir_status status = WEIR_OK;
+    weir_require(&dev->log, l->n_steps == 0 || l->steps != NULL);
+    for (int b = 0; b < l->n_bufs; b++) {
+        const struct weir_buf_ref *ref = &l->bufs[b];
+        int64_t low = (int64_t)ref->offset, high = low;
+        for (int i = 0; i < l->n_steps; i++) {
+            const struct weir_launch_step *s = &l->steps[i];
+            weir_require(&dev->log, s->buf >= 0 && s->buf < l->n_bufs);
+            weir_require(&dev->log, s->depth >= 0 && s->depth < nest->depth);
+            int64_t last = s->bytes * (nest->repeat[s->depth] - 1);
+            if (s->buf != b || nest->repeat[s->depth] == 0)
+                continue;
+            weir_require(&dev->log, s->bytes % (int64_t)ref->elem_size == 0);
+            *(last < 0 ? &low : &high) += last;
+        }
+        weir_require(&dev->log, low >= 0);
+        weir_require(&dev->log, inside(ref->buf, (size_t)high, l->host_callback ? l->buf_size[b] : 0));
+    }
+error:
+    return status;
+}
+
+static enum weir_status check_launch(const weir_device *dev, const struct weir_launch *l,
+                                     const struct nest *nest)
 {
     enum weir_status status = check_bufs(dev, l);
+    if (status == WEIR_OK)
+        status = check_steps(dev, l, nest);
     if (status != WEIR_OK)
         return status;
     if (l->host_callback || weir_device_is_host(dev)) {
@@ -201,13 +238,55 @@ error:
     return status;
 }
 
+static enum weir_status check_loop(const weir_device *dev, const struct weir_launch *l, int at, int n,
+                                   struct nest *nest)
+{
+    enum weir_status status = WEIR_OK;
+    int end = nest->depth ? nest->end[nest->depth - 1] : n;
+    weir_require(&dev->log, nest->depth < WEIR_LOOP_MAX_DEPTH);
+    weir_require(&dev->log, l->span > 0 && l->span < end - at);
+    weir_require(&dev->log, l->repeat >= 0);
+    nest->end[nest->depth] = at + 1 + l->span;
+    nest->repeat[nest->depth++] = l->repeat;
+error:
+    return status;
+}
+
+struct weir_moving *weir_moving_create(const struct weir_launch *l, int *n)
+{
+    *n = 0;
+    struct weir_moving *m = l->n_steps ? calloc((size_t)l->n_steps, sizeof *m) : NULL;
+    if (l->n_steps && !m)
+        *n = -1;
+    for (int i = 0; m && i < l->n_steps; i++) {
+        int at = 0;
+        while (at < *n && m[at].buf != l->steps[i].buf)
+            at++;
+        *n = at == *n ? at + 1 : *n;
+        m[at].buf = l->steps[i].buf;
+        m[at].bytes[l->steps[i].depth] += l->steps[i].bytes;
+    }
+    return m;
+}
+
+int64_t weir_moved(const struct weir_moving *m, const int64_t *iteration)
+{
+    int64_t by = 0;
+    for (int d = 0; d < WEIR_LOOP_MAX_DEPTH; d++)
+        by += m->bytes[d] * iteration[d];
+    return by;
+}
+
 enum weir_status weir_list_record(weir_device *dev, const struct weir_launch *l, int n,
                                   weir_list **out)
 {
     enum weir_status status = WEIR_OK;
+    struct nest nest = { 0 };
     weir_require(&dev->log, out != NULL && n >= 0 && (l != NULL || n == 0));
     for (int i = 0; i < n; i++) {
-        status = check_launch(dev, &l[i]);
+        while (nest.depth && nest.end[nest.depth - 1] == i)
+            nest.depth--;
+        status = l[i].span ? check_loop(dev, &l[i], i, n, &nest) : check_launch(dev, &l[i], &nest);
         if (status != WEIR_OK)
             return weir_fail(&dev->log, status, "launch %d of %d (%s) is malformed", i, n,
                              l[i].label ? l[i].label : l[i].kernel ? l[i].kernel : "no label");

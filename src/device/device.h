@@ -22,11 +22,21 @@ struct weir_buf_ref {
 
 #define WEIR_LAUNCH_MAX_BUFS 48
 #define WEIR_LAUNCH_MAX_INTS 16
+#define WEIR_LOOP_MAX_DEPTH 8
+
+// What moves from one iteration of a loop to the next: the offset of buffer argument `buf` is larger
+// by i * bytes in iteration i of the loop at `depth` (0 = the outermost one around the launch).
+struct weir_launch_step {
+    int buf, depth;
+    int64_t bytes;
+};
 
 // One unit of work. OpenCL: kernel `kernel` of `module`; its parameters are, in this order,
 // for each buffer `global T *p_i, ulong o_i` (o_i in elements), then one `int` per integer.
 // Host: `fn(desc, ptrs)`. A call with `callback` set runs on the calling thread between the two
 // halves of the list (weir_host_call): buffers are mapped for it in host memory.
+// A loop is a launch with a span: it runs nothing itself, the `span` entries after it (loops among
+// them) are run `repeat` times in order.
 struct weir_launch {
     weir_module *module;
     const char *kernel;
@@ -40,6 +50,10 @@ struct weir_launch {
     int32_t ints[WEIR_LAUNCH_MAX_INTS];
     size_t global[3], local[3]; // local all 0 = the driver's choice; global is a multiple of local
     const char *label;    // for profiles and messages
+    int span;             // 0 = not a loop
+    int64_t repeat;       // a loop's number of iterations, 0 is fine
+    const struct weir_launch_step *steps; // n_steps, copied; only inside of loops
+    int n_steps;
 };
 
 struct weir_build_params {
@@ -48,7 +62,7 @@ struct weir_build_params {
     const char *label;    // for messages
 };
 
-struct weir_timing {      // nanoseconds of the last replay, per launch
+struct weir_timing {      // nanoseconds of the last replay, per launch (all iterations together)
     uint64_t ns;
     const char *label;
 };
@@ -108,6 +122,16 @@ struct weir_list {
     weir_device *dev;
     int n; // launches
 };
+
+// What the backends keep of a launch's steps: one a buffer argument that moves.
+struct weir_moving {
+    int buf;
+    int64_t bytes[WEIR_LOOP_MAX_DEPTH];
+};
+// malloc'd, *n of them; NULL with *n = 0 where nothing moves, NULL with *n < 0 when out of memory.
+struct weir_moving *weir_moving_create(const struct weir_launch *l, int *n);
+// How far the argument has moved in these iterations of the loops around it.
+int64_t weir_moved(const struct weir_moving *m, const int64_t *iteration);
 
 // One row a backend.
 struct weir_backend {

@@ -23,6 +23,11 @@ struct call {
     const void *desc;
     const char *label;
     void **ptr; // into host_list.ptrs
+    int n_ptrs;
+    int span;   // a loop over the calls after it, if not 0
+    int64_t repeat;
+    struct weir_moving *moving; // arguments that are not at ptr in each iteration
+    int n_moving;
 };
 
 struct host_list {
@@ -102,6 +107,8 @@ static void module_destroy(weir_device *dev, weir_module *module)
 static void list_destroy(weir_device *dev, weir_list *list)
 {
     struct host_list *l = (struct host_list *)list;
+    for (int i = 0; l->calls && i < l->base.n; i++)
+        free(l->calls[i].moving);
     free(l->calls);
     free(l->ptrs);
     free(l);
@@ -114,44 +121,81 @@ static enum weir_status list_record(weir_device *dev, const struct weir_launch *
     for (int i = 0; i < n; i++)
         n_ptrs += (size_t)launch[i].n_bufs;
     struct host_list *l = calloc(1, sizeof *l);
+    bool failed = false;
     if (l) {
+        l->base.n = n;
         l->calls = calloc((size_t)n + 1, sizeof *l->calls);
         l->ptrs = calloc(n_ptrs, sizeof *l->ptrs);
     }
-    if (!l || !l->calls || !l->ptrs) {
+    failed = !l || !l->calls || !l->ptrs;
+    void **ptr = failed ? NULL : l->ptrs;
+    for (int i = 0; i < n && !failed; i++) {
+        struct call *c = &l->calls[i];
+        *c = (struct call) { .fn = launch[i].fn, .desc = launch[i].desc, .label = launch[i].label,
+                             .ptr = ptr, .n_ptrs = launch[i].n_bufs, .span = launch[i].span,
+                             .repeat = launch[i].repeat };
+        for (int b = 0; b < launch[i].n_bufs; b++)
+            *ptr++ = at(launch[i].bufs[b].buf, launch[i].bufs[b].offset);
+        c->moving = weir_moving_create(&launch[i], &c->n_moving);
+        failed = c->n_moving < 0;
+    }
+    if (failed) {
         if (l)
             list_destroy(dev, &l->base);
         return weir_fail(&dev->log, WEIR_NOMEM, "out of memory recording %d launches", n);
-    }
-    void **ptr = l->ptrs;
-    for (int i = 0; i < n; i++) {
-        l->calls[i] = (struct call) { launch[i].fn, launch[i].desc, launch[i].label, ptr };
-        for (int b = 0; b < launch[i].n_bufs; b++)
-            *ptr++ = at(launch[i].bufs[b].buf, launch[i].bufs[b].offset);
     }
     *out = &l->base;
     return WEIR_OK;
 }
 
+static void run_call(const struct call *c, const int64_t *iteration)
+{
+    void *moved[WEIR_LAUNCH_MAX_BUFS], **ptr = c->ptr;
+    if (c->n_moving > 0) {
+        ptr = memcpy(moved, c->ptr, (size_t)c->n_ptrs * sizeof(*moved));
+        for (int i = 0; i < c->n_moving; i++)
+            moved[c->moving[i].buf] =
+                (char *)moved[c->moving[i].buf] + weir_moved(&c->moving[i], iteration);
+    }
+    c->fn(c->desc, ptr);
+}
+
+// Calls first .. end - 1, in these iterations of `depth` loops around them.
+static void run_range(const struct host_list *l, int first, int end, int64_t *iteration, int depth,
+                      struct weir_timing *rows)
+{
+    for (int i = first; i < end; i++) {
+        const struct call *c = &l->calls[i];
+        if (c->span) {
+            for (int64_t k = 0; k < c->repeat; k++) {
+                iteration[depth] = k;
+                run_range(l, i + 1, i + 1 + c->span, iteration, depth + 1, rows);
+            }
+            iteration[depth] = 0;
+            i += c->span;
+            continue;
+        }
+        struct timespec start, stop;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        run_call(c, iteration);
+        clock_gettime(CLOCK_MONOTONIC, &stop);
+        if (rows)
+            rows[i].ns += (uint64_t)((stop.tv_sec - start.tv_sec) * 1000000000LL + stop.tv_nsec -
+                                     start.tv_nsec);
+    }
+}
+
 // Runs the calls on dev->threads OpenMP threads, leaving the caller's own setting as it was.
 static void run_calls(const weir_device *dev, const struct host_list *l, struct weir_timing *rows)
 {
+    int64_t iteration[WEIR_LOOP_MAX_DEPTH] = { 0 };
 #ifdef _OPENMP
     int before = omp_get_max_threads();
     omp_set_num_threads(dev->threads);
 #endif
-    for (int i = 0; i < l->base.n; i++) {
-        struct timespec start, end;
-        clock_gettime(CLOCK_MONOTONIC, &start);
-        l->calls[i].fn(l->calls[i].desc, l->calls[i].ptr);
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        if (rows)
-            rows[i] = (struct weir_timing) {
-                .ns = (uint64_t)((end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec -
-                                 start.tv_nsec),
-                .label = l->calls[i].label,
-            };
-    }
+    for (int i = 0; rows && i < l->base.n; i++)
+        rows[i] = (struct weir_timing) { .label = l->calls[i].label };
+    run_range(l, 0, l->base.n, iteration, 0, rows);
 #ifdef _OPENMP
     omp_set_num_threads(before);
 #endif

@@ -20,8 +20,13 @@ struct callback {
 };
 
 struct item {
-    cl_kernel kernel;         // NULL: a callback
+    cl_kernel kernel;         // NULL: a callback or a loop
     struct callback *callback;
+    int span;                 // a loop over the items after it, if not 0
+    int64_t repeat;
+    struct weir_moving *moving; // arguments with an offset of their own in each iteration
+    struct weir_buf_ref *moving_from; // their buffers in the first one
+    int n_moving;
     size_t global[3], local[3];
     bool driver_chooses;
     char *label;
@@ -48,6 +53,8 @@ void weir_cl_list_destroy(weir_device *dev, weir_list *list)
         if (l->items[i].kernel)
             clReleaseKernel(l->items[i].kernel);
         callback_destroy(l->items[i].callback);
+        free(l->items[i].moving);
+        free(l->items[i].moving_from);
         free(l->items[i].label);
     }
     free(l->items);
@@ -151,19 +158,34 @@ static enum weir_status record_kernel(weir_device *dev, const struct weir_launch
     return status == WEIR_OK ? check_group(dev, item, l->kernel) : status;
 }
 
+static bool record_moving(const struct weir_launch *l, struct item *item)
+{
+    item->moving = weir_moving_create(l, &item->n_moving);
+    if (item->n_moving > 0)
+        item->moving_from = calloc((size_t)item->n_moving, sizeof *item->moving_from);
+    for (int i = 0; item->moving_from && i < item->n_moving; i++)
+        item->moving_from[i] = l->bufs[item->moving[i].buf];
+    return item->n_moving == 0 || item->moving_from;
+}
+
 static enum weir_status record_item(weir_device *dev, const struct weir_launch *l,
                                     struct item *item)
 {
-    const char *label = l->label ? l->label : l->kernel ? l->kernel : "host call";
+    const char *label = l->label    ? l->label
+                        : l->kernel ? l->kernel
+                        : l->span   ? "loop"
+                                    : "host call";
     memcpy(item->global, l->global, sizeof item->global);
     memcpy(item->local, l->local, sizeof item->local);
     item->driver_chooses = l->local[0] == 0;
+    item->span = l->span;
+    item->repeat = l->repeat;
     item->label = strdup(label);
     if (item->label && l->host_callback)
         item->callback = callback_create(l);
-    if (!item->label || (l->host_callback && !item->callback))
+    if (!item->label || (l->host_callback && !item->callback) || !record_moving(l, item))
         return weir_fail(&dev->log, WEIR_NOMEM, "out of memory recording %s", label);
-    return l->host_callback ? WEIR_OK : record_kernel(dev, l, item);
+    return l->host_callback || l->span ? WEIR_OK : record_kernel(dev, l, item);
 }
 
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
@@ -188,57 +210,117 @@ enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch 
     return WEIR_OK;
 }
 
-static enum weir_status run_callback(weir_device *dev, const struct callback *c)
+static enum weir_status run_callback(weir_device *dev, const struct callback *c,
+                                     const struct item *item, const int64_t *iteration)
 {
     enum weir_status status = WEIR_OK;
+    size_t at[WEIR_LAUNCH_MAX_BUFS];
+    for (int i = 0; i < c->n; i++)
+        at[i] = c->bufs[i].offset;
+    for (int i = 0; i < item->n_moving; i++)
+        at[item->moving[i].buf] += (size_t)weir_moved(&item->moving[i], iteration);
     for (int i = 0; i < c->n && status == WEIR_OK; i++)
         if (c->size[i] > 0)
-            status = weir_cl_buf_read(dev, c->bufs[i].buf, c->bufs[i].offset, c->ptr[i],
-                                      c->size[i]);
+            status = weir_cl_buf_read(dev, c->bufs[i].buf, at[i], c->ptr[i], c->size[i]);
     if (status != WEIR_OK)
         return status;
     c->fn(c->desc, c->ptr);
     for (int i = 0; i < c->n && status == WEIR_OK; i++)
         if (c->size[i] > 0 && (c->written >> i & 1))
-            status = weir_cl_buf_write(dev, c->bufs[i].buf, c->bufs[i].offset, c->ptr[i],
-                                       c->size[i]);
+            status = weir_cl_buf_write(dev, c->bufs[i].buf, at[i], c->ptr[i], c->size[i]);
     return status;
 }
 
 static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,
-                                cl_event *event)
+                                const int64_t *iteration, cl_event *event)
 {
+    for (int i = 0; i < item->n_moving; i++) {
+        const struct weir_buf_ref *from = &item->moving_from[i];
+        size_t at = from->offset + (size_t)weir_moved(&item->moving[i], iteration);
+        cl_ulong offset = at / from->elem_size;
+        enum weir_status status = set_arg(dev, item->kernel, (cl_uint)(2 * item->moving[i].buf + 1),
+                                          sizeof offset, &offset, item->label);
+        if (status != WEIR_OK)
+            return status;
+    }
     cl_int code = clEnqueueNDRangeKernel(queue, item->kernel, 3, NULL, item->global,
                                          item->driver_chooses ? NULL : item->local, 0, NULL, event);
     return weir_cl_check(dev, code, "clEnqueueNDRangeKernel", item->label);
 }
 
+// One way through a list: what is done with an item, in which iterations of the loops around it.
+struct walk {
+    weir_device *dev;
+    const struct list *list;
+    enum weir_status (*visit)(struct walk *w, int at);
+    int64_t iteration[WEIR_LOOP_MAX_DEPTH];
+    int64_t enqueued;
+    cl_event behind;          // BACKLOG launches ago
+    struct weir_timing *rows; // profile
+};
+
+static enum weir_status walk_range(struct walk *w, int first, int end, int depth)
+{
+    enum weir_status status = WEIR_OK;
+    for (int i = first; i < end && status == WEIR_OK; i++) {
+        const struct item *item = &w->list->items[i];
+        for (int64_t k = 0; item->span && k < item->repeat && status == WEIR_OK; k++) {
+            w->iteration[depth] = k;
+            status = walk_range(w, i + 1, i + 1 + item->span, depth + 1);
+        }
+        if (item->span)
+            w->iteration[depth] = 0;
+        else
+            status = w->visit(w, i);
+        i += item->span;
+    }
+    return status;
+}
+
+// Long loops wait for what was enqueued BACKLOG launches before: drivers keep all that is pending.
+enum { BACKLOG = 4096 };
+
+static enum weir_status visit_replay(struct walk *w, int at)
+{
+    const struct item *item = &w->list->items[at];
+    bool mark = ++w->enqueued % BACKLOG == 0;
+    cl_event behind = w->behind, event = NULL;
+    if (item->callback)
+        return run_callback(w->dev, item->callback, item, w->iteration);
+    enum weir_status status =
+        enqueue(w->dev, weir_cl(w->dev)->queue, item, w->iteration, mark ? &event : NULL);
+    if (status != WEIR_OK || !mark)
+        return status;
+    clFlush(weir_cl(w->dev)->queue);
+    w->behind = event;
+    return behind ? weir_cl_wait_event(w->dev, behind, item->label) : WEIR_OK;
+}
+
 enum weir_status weir_cl_list_replay(weir_device *dev, weir_list *list)
 {
     struct list *l = (struct list *)list;
-    const struct weir_cl *cl = weir_cl(dev);
-    for (int i = 0; i < l->base.n; i++) {
-        struct item *item = &l->items[i];
-        enum weir_status status = item->callback ? run_callback(dev, item->callback)
-                                                 : enqueue(dev, cl->queue, item, NULL);
-        if (status != WEIR_OK)
-            return status;
-    }
-    return weir_cl_check(dev, clFlush(cl->queue), "clFlush", NULL);
+    struct walk w = { .dev = dev, .list = l, .visit = visit_replay };
+    enum weir_status status = walk_range(&w, 0, l->base.n, 0);
+    if (w.behind)
+        clReleaseEvent(w.behind);
+    if (status != WEIR_OK)
+        return status;
+    return weir_cl_check(dev, clFlush(weir_cl(dev)->queue), "clFlush", NULL);
 }
 
 // One launch at a time: with many in flight some drivers report overlapping times.
-static enum weir_status profile_item(weir_device *dev, const struct item *item, uint64_t *ns)
+static enum weir_status visit_profile(struct walk *w, int at)
 {
+    weir_device *dev = w->dev;
+    const struct item *item = &w->list->items[at];
     const struct weir_cl *cl = weir_cl(dev);
     cl_event event = NULL;
     cl_ulong start = 0, end = 0;
-    *ns = 0;
     if (item->callback)
-        return run_callback(dev, item->callback);
+        return run_callback(dev, item->callback, item, w->iteration);
     enum weir_status status = weir_cl_wait(dev);
     if (status == WEIR_OK)
-        status = enqueue(dev, cl->profiling, item, &event);
+        status = enqueue(dev, cl->profiling, item, w->iteration, &event);
     if (status != WEIR_OK)
         return status;
     clRetainEvent(event);
@@ -249,7 +331,7 @@ static enum weir_status profile_item(weir_device *dev, const struct item *item, 
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) ==
             CL_SUCCESS &&
         end > start)
-        *ns = end - start;
+        w->rows[at].ns += end - start;
     clReleaseEvent(event);
     return status;
 }
@@ -266,11 +348,8 @@ enum weir_status weir_cl_list_profile(weir_device *dev, weir_list *list, struct 
             return weir_cl_check(dev, code, "clCreateCommandQueue", "profiling");
         cl->profiling = queue;
     }
-    for (int i = 0; i < l->base.n; i++) {
-        enum weir_status status = profile_item(dev, &l->items[i], &rows[i].ns);
-        if (status != WEIR_OK)
-            return status;
-        rows[i].label = l->items[i].label;
-    }
-    return WEIR_OK;
+    for (int i = 0; i < l->base.n; i++)
+        rows[i] = (struct weir_timing) { .label = l->items[i].label };
+    struct walk w = { .dev = dev, .list = l, .visit = visit_profile, .rows = rows };
+    return walk_range(&w, 0, l->base.n, 0);
 }
