@@ -181,7 +181,7 @@ START_TEST(errors_say_what_is_wrong)
         weir_loop_fn *body;
         const char *fragment;
     } rows[] = {
-        {0, power, "at least one iteration"},
+        {-1, power, "a number of iterations"},
         {3, power, "not the number of iterations"},
         {4, forgetful, "left a result unset"},
         {4, growing, "changes the type of carry 0"},

@@ -30,6 +30,7 @@ enum weir_slot_home {
     WEIR_SLOT_CONSTANT, // in the program's buffer of constants
     WEIR_SLOT_INPUT,    // in the program's staging buffer
     WEIR_SLOT_STATE,    // a state's own buffer
+    WEIR_SLOT_WINDOW,   // part of another slot, which may move from one iteration of a loop to the next
 };
 
 // One tensor's memory.
@@ -44,7 +45,18 @@ struct weir_slot {
     int alias;            // lives inside another slot from its first launch on (-1 = none)
     int taken;            // 1 + the launch in which a result took its place (0 = none)
     int first, last;      // launches that write it first and touch it last; first = -1: never written
+    int scope;            // the loop whose iterations it belongs to (-1 = none)
+    int of, loop;         // WINDOW: the slot, and the loop in whose iteration i it lies
+    int64_t shift, step;  // at shift + i * step bytes
     const char *name;     // for messages
+};
+
+// A loop being compiled: its launches are [first, end), those of loops inside among them.
+struct weir_planned_loop {
+    int parent;           // or -1
+    int depth;            // 0 = outermost
+    int64_t n;
+    int first, end;
 };
 
 enum weir_group_kind {
@@ -55,6 +67,15 @@ enum weir_group_kind {
     WEIR_GROUP_OPAQUE,   // an op with a skeleton of its own
     WEIR_GROUP_COPY,     // makes a view contiguous, copies to a state or to an output
     WEIR_GROUP_CALL,     // host call
+    WEIR_GROUP_LOOP,     // a body of its own
+};
+
+// What a COPY, or its launch, may turn out not to be needed for.
+enum weir_copy_kind {
+    WEIR_COPY_PLAIN,
+    WEIR_COPY_STATE,  // a new value to its state; these are the last launches of a program
+    WEIR_COPY_CARRY,  // a new value to the carried one; these are the last launches of a body
+    WEIR_COPY_RESULT, // an iteration's result to its place in the stack
 };
 
 struct weir_group {
@@ -66,7 +87,7 @@ struct weir_group {
     int n_outputs;
     struct weir_operand from; // COPY: what is read
     int copy_to;          // COPY: the slot written, row-major
-    bool state_copy;      // COPY of a new value to its state
+    enum weir_copy_kind copy;
     int first_launch, n_launches;
 };
 
@@ -83,7 +104,8 @@ struct weir_planned {
     size_t global[3], local[3];
     const char *label;
     int group;
-    bool state_copy;          // args[0] to the state args[1]; these are the last launches
+    int loop;                 // the innermost one around it, -1 = none
+    enum weir_copy_kind copy; // args[0] to args[1]
     bool dropped;             // the plan found it unnecessary
 };
 
@@ -120,6 +142,10 @@ struct weir_emit_state {
     int n_launches, cap_launches;
     struct weir_in_place *in_place;
     int n_in_place, cap_in_place;
+    struct weir_planned_loop *loops;
+    int n_loops, cap_loops;
+    int loop;          // being written, -1 = none
+    int n_body_groups;  // of bodies of loops
 
     struct weir_strbuf text; // of the module, after the prelude
     struct weir_kernel_entry *kernels;
@@ -130,7 +156,7 @@ struct weir_emit_state {
 
     size_t arena_size, live_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs
-    struct weir_strbuf dump_schedule, dump_plan;
+    struct weir_strbuf dump_schedule, dump_plan, dump_bodies;
 };
 
 // Grows an array of the arena so that one more entry fits; false when out of memory.
@@ -139,6 +165,8 @@ bool weir_grow(weir_arena *arena, void **array, int n, int *cap, size_t size);
 // slots.c
 int weir_slot_add(struct weir_emit_state *c, const struct weir_slot *slot);
 int weir_slot_of(struct weir_emit_state *c, const weir_value *v); // of a value with memory
+// The slot that a slot without memory of its own lies in: what it takes the place of, what it is part of.
+int weir_slot_base(const struct weir_emit_state *c, int slot);
 // Where v's elements lie: v may be a view, a leaf, or any value with memory.
 void weir_operand_of(struct weir_emit_state *c, weir_value *v, struct weir_operand *out);
 // What v reads, although v has memory of its own (a view to be copied).
@@ -154,7 +182,9 @@ void weir_may_share(struct weir_emit_state *c, int launch, const struct weir_ope
 void weir_result_of(struct weir_emit_state *c, weir_value *v, int k, struct weir_operand *out);
 void weir_plan_explain(const struct weir_emit_state *c); // logs who wants how much
 
-// Groups (schedule.c).
+// Groups (schedule.c). weir_groups_make: of the live list, with memory for its outputs' sake.
+enum weir_status weir_groups_make(struct weir_emit_state *c);
+void weir_groups_describe(struct weir_emit_state *c);
 struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kind kind);
 bool weir_group_single(struct weir_emit_state *c, weir_value *v); // of one operation
 bool weir_group_copy(struct weir_emit_state *c, weir_value *v);   // of a view with memory
@@ -168,6 +198,12 @@ const char *weir_kernel_add_buf(struct weir_emit_state *c, const char *hint, str
 enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_group *g);
 enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_group *g);
 enum weir_status weir_write_copy(struct weir_emit_state *c, const struct weir_group *g);
+
+// Launches of all groups, as the device wants them (write_host.c, write_cl.c).
+enum weir_status weir_write_groups(struct weir_emit_state *c);
+enum weir_status weir_write_groups_host(struct weir_emit_state *c);
+enum weir_status weir_write_copy_host(struct weir_emit_state *c, const struct weir_group *g);
+enum weir_status weir_write_loop(struct weir_emit_state *c, weir_value *v); // write_loop.c
 
 // The passes.
 enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c

@@ -19,10 +19,19 @@ static void write_text(const struct weir_emit_state *c, const char *what, const 
         weir_logf(&c->log, WEIR_LOG_WARN, "cannot write %s: %s", path, strerror(errno));
 }
 
+static void describe_loops(const struct weir_emit_state *c, int launch, struct weir_strbuf *out)
+{
+    for (int k = 0; k < c->n_loops; k++)
+        if (c->loops[k].first == launch && c->loops[k].end > launch)
+            weir_strbuf_printf(out, "      loop %d, %lld iterations, launches %d .. %d\n", k,
+                               (long long)c->loops[k].n, launch, c->loops[k].end - 1);
+}
+
 static void describe_launches(const struct weir_emit_state *c, struct weir_strbuf *out)
 {
     for (int i = 0; i < c->n_launches; i++) {
         const struct weir_planned *l = &c->launches[i];
+        describe_loops(c, i, out);
         weir_strbuf_printf(out, "%5d %s%s", i, l->kernel ? l->kernel : l->label,
                            l->dropped ? " (written in place)" : "");
         if (l->kernel)
@@ -40,6 +49,8 @@ void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values
         weir_logf(&c->log, WEIR_LOG_WARN, "cannot make %s: %s", c->params->dump_dir, strerror(errno));
     describe_launches(c, &launches);
     write_text(c, "values.txt", values);
+    if (c->dump_bodies.n > 0)
+        write_text(c, "bodies.txt", &c->dump_bodies);
     write_text(c, "schedule.txt", &c->dump_schedule);
     write_text(c, "launches.txt", &launches);
     write_text(c, "plan.txt", &c->dump_plan);

@@ -31,11 +31,25 @@ static void touch(struct weir_slot *s, int launch)
         s->last = launch;
 }
 
+// What outlives an iteration is needed from the first launch of the loop to the last.
+static void touch_from(struct weir_emit_state *c, int launch, struct weir_slot *s)
+{
+    int loop = c->launches[launch].loop;
+    if (loop == s->scope) {
+        touch(s, launch);
+        return;
+    }
+    while (c->loops[loop].parent != s->scope)
+        loop = c->loops[loop].parent;
+    touch(s, c->loops[loop].first);
+    touch(s, c->loops[loop].end - 1);
+}
+
 static void find_lifetimes(struct weir_emit_state *c)
 {
     for (int i = 0; i < c->n_launches; i++)
         for (int a = 0; a < c->launches[i].n_args; a++)
-            touch(&c->slots[c->launches[i].args[a].slot], i);
+            touch_from(c, i, &c->slots[weir_slot_base(c, c->launches[i].args[a].slot)]);
     for (int i = 0; i < c->n_slots; i++)
         if (c->slots[i].home == WEIR_SLOT_KEEP)
             c->slots[i].last = FOREVER;
@@ -49,30 +63,34 @@ static bool listed_in_place(const struct weir_emit_state *c, int launch, int out
     return false;
 }
 
-// A copy of `src` into a state is not needed when src can be written there in the first place: no
-// launch but the copy touches the state after src's first write, and the one that writes src reads
-// the state, if at all, only at the index it writes.
-static bool may_write_state(const struct weir_emit_state *c, int copy, int src, int state)
+// A copy of `src` into a state or a carried value is not needed when src can be written there in the
+// first place: no launch of the program or of the iteration but the copy touches it after src's first
+// write, and the one that writes src reads it, if at all, only at the index it writes.
+static bool may_write_there(const struct weir_emit_state *c, int copy, int src, int to)
 {
     const struct weir_slot *s = &c->slots[src];
-    if (s->home != WEIR_SLOT_ARENA || s->alias >= 0)
-        return false;
-    for (int i = s->first; i < c->n_launches; i++)
+    int loop = c->launches[copy].loop, end = loop < 0 ? c->n_launches : c->loops[loop].end;
+    for (int i = s->first; i < end; i++)
         for (int a = 0; i != copy && a < c->launches[i].n_args; a++)
-            if (c->launches[i].args[a].slot == state &&
-                (i != s->first || !listed_in_place(c, i, src, state)))
+            if (weir_slot_base(c, c->launches[i].args[a].slot) == weir_slot_base(c, to) &&
+                (i != s->first || !listed_in_place(c, i, src, to)))
                 return false;
     return true;
 }
 
-static void drop_state_copies(struct weir_emit_state *c)
+// An iteration's result may always be written to its place in the stack: nothing else is there.
+static void drop_copies(struct weir_emit_state *c)
 {
-    for (int i = c->n_launches - 1; i >= 0 && c->launches[i].state_copy; i--) {
+    for (int i = c->n_launches - 1; i >= 0; i--) {
         struct weir_planned *l = &c->launches[i];
-        int src = l->args[0].slot, state = l->args[1].slot;
-        if (!may_write_state(c, i, src, state))
+        if (l->copy == WEIR_COPY_PLAIN)
             continue;
-        c->slots[src].alias = state;
+        struct weir_slot *s = &c->slots[l->args[0].slot];
+        if (s->home != WEIR_SLOT_ARENA || s->alias >= 0 || s->scope != l->loop ||
+            (l->copy != WEIR_COPY_RESULT &&
+             !may_write_there(c, i, l->args[0].slot, l->args[1].slot)))
+            continue;
+        s->alias = l->args[1].slot;
         l->dropped = true;
     }
 }
@@ -83,6 +101,8 @@ static void share_in_place(struct weir_emit_state *c)
         const struct weir_in_place *p = &c->in_place[i];
         int in = root_of(c, p->in);
         struct weir_slot *from = &c->slots[in], *to = &c->slots[p->out];
+        if (from->scope != c->launches[p->launch].loop || to->scope != from->scope)
+            continue; // others are there in the next iteration
         if (to->alias >= 0 || to->first != p->launch || from->last != p->launch || in == p->out ||
             from->home != WEIR_SLOT_ARENA || from->size < to->size || from->taken == p->launch + 1 ||
             (to->home != WEIR_SLOT_ARENA && to->home != WEIR_SLOT_KEEP))
@@ -200,7 +220,7 @@ enum weir_status weir_plan(struct weir_emit_state *c)
 {
     const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
     find_lifetimes(c);
-    drop_state_copies(c);
+    drop_copies(c);
     if (!c->params->no_plan)
         share_in_place(c);
     struct item *items = weir_arena_array(c->arena, (size_t)c->n_slots + 1, sizeof(*items));

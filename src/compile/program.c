@@ -24,7 +24,7 @@ static enum weir_status check_outputs(const struct weir_log *log, weir_value *co
     weir_require(log, n > 0 && outputs != NULL);
     for (int i = 0; i < n; i++) {
         weir_require(log, outputs[i] != NULL);
-        weir_require(log, outputs[i]->graph == outputs[0]->graph);
+        weir_require(log, outputs[i]->graph == outputs[0]->graph->root);
     }
     *g = outputs[0]->graph;
     if (weir_graph_status(*g) != WEIR_OK)
@@ -101,7 +101,7 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     static const struct weir_compile_params defaults;
     const double start = now();
     weir_graph *g = NULL;
-    struct weir_emit_state c = { .dev = dev, .params = params ? params : &defaults, .log = dev->log,
+    struct weir_emit_state c = { .dev = dev, .loop = -1, .params = params ? params : &defaults, .log = dev->log,
                                  .n_outputs = n_outputs };
     enum weir_status status = check_outputs(&dev->log, outputs, n_outputs, &g);
     if (status != WEIR_OK)
@@ -131,6 +131,7 @@ error:
     weir_strbuf_free(&c.text);
     weir_strbuf_free(&c.dump_schedule);
     weir_strbuf_free(&c.dump_plan);
+    weir_strbuf_free(&c.dump_bodies);
     weir_program_destroy(&p);
     return status;
 }

@@ -61,8 +61,7 @@ static enum weir_status make_buffers(struct weir_emit_state *c, struct weir_prog
 
 static weir_buf *buffer_of(const struct weir_emit_state *c, const struct weir_program *p, int slot)
 {
-    while (c->slots[slot].alias >= 0)
-        slot = c->slots[slot].alias;
+    slot = weir_slot_base(c, slot);
     switch (c->slots[slot].home) {
     case WEIR_SLOT_CONSTANT:
         return p->constants;
@@ -75,9 +74,36 @@ static weir_buf *buffer_of(const struct weir_emit_state *c, const struct weir_pr
     }
 }
 
-static void bind(const struct weir_emit_state *c, const struct weir_program *p,
-                 const struct weir_planned *from, struct weir_launch *to)
+// Where the slot of argument `arg` begins in its buffer, in the first iteration of all loops; appends
+// to steps[] how it moves.
+static size_t place_of(const struct weir_emit_state *c, int slot, int arg,
+                       struct weir_launch_step *steps, int *n_steps)
 {
+    int64_t at = 0;
+    for (const struct weir_slot *s = &c->slots[slot];; s = &c->slots[slot]) {
+        if (s->alias >= 0) {
+            slot = s->alias;
+        } else if (s->home == WEIR_SLOT_WINDOW) {
+            at += s->shift;
+            if (s->step != 0)
+                steps[(*n_steps)++] =
+                    (struct weir_launch_step) { arg, c->loops[s->loop].depth, s->step };
+            slot = s->of;
+        } else {
+            return (size_t)(at + (int64_t)s->offset);
+        }
+    }
+}
+
+static enum weir_status bind(const struct weir_emit_state *c, const struct weir_program *p,
+                             const struct weir_planned *from, struct weir_launch *to)
+{
+    struct weir_launch_step *steps = NULL;
+    int n_steps = 0;
+    if (from->loop >= 0) // no more than one window a loop around the launch
+        steps = weir_arena_array(c->arena, (size_t)(from->n_args * WEIR_LOOP_MAX_DEPTH), sizeof(*steps));
+    if (from->loop >= 0 && !steps)
+        return WEIR_NOMEM;
     *to = (struct weir_launch) { .module = from->kernel ? p->module : NULL, .kernel = from->kernel,
                                  .fn = from->fn, .desc = from->desc,
                                  .host_callback = from->host_callback, .written = from->written,
@@ -91,22 +117,54 @@ static void bind(const struct weir_emit_state *c, const struct weir_program *p,
         size_t size = weir_dtype_size(arg->dtype);
         size_t view = (size_t)arg->offset * size;
         to->bufs[a].buf = buffer_of(c, p, arg->slot);
-        to->bufs[a].offset = c->slots[arg->slot].offset + view;
+        to->bufs[a].offset = place_of(c, arg->slot, a, steps, &n_steps) + view;
         to->bufs[a].elem_size = (uint32_t)size;
         to->buf_size[a] = c->slots[arg->slot].size - view;
     }
+    to->steps = steps;
+    to->n_steps = n_steps;
+    return WEIR_OK;
+}
+
+// The loop that stands in `parent` and begins with launch i.
+static int loop_at(const struct weir_emit_state *c, int i, int parent)
+{
+    int k = c->launches[i].loop;
+    while (c->loops[k].parent != parent)
+        k = c->loops[k].parent;
+    return k;
+}
+
+// Launches [first, end) of `loop`, each loop in it with a launch before its own; returns their number.
+static enum weir_status bind_range(const struct weir_emit_state *c, const struct weir_program *p,
+                                   int first, int end, int loop, struct weir_launch *l, int *n)
+{
+    enum weir_status status = WEIR_OK;
+    for (int i = first; i < end && status == WEIR_OK; i++) {
+        if (c->launches[i].loop == loop) {
+            if (!c->launches[i].dropped)
+                status = bind(c, p, &c->launches[i], &l[(*n)++]);
+            continue;
+        }
+        int inner = loop_at(c, i, loop), at = (*n)++;
+        status = bind_range(c, p, i, c->loops[inner].end, inner, l, n);
+        l[at] = (struct weir_launch) { .span = *n - at - 1, .repeat = c->loops[inner].n, .label = "loop" };
+        if (l[at].span == 0)
+            (*n)--;
+        i = c->loops[inner].end - 1;
+    }
+    return status;
 }
 
 static enum weir_status record_launches(struct weir_emit_state *c, struct weir_program *p)
 {
-    struct weir_launch *l = calloc((size_t)c->n_launches + 1, sizeof(*l));
+    struct weir_launch *l = calloc((size_t)(c->n_launches + c->n_loops) + 1, sizeof(*l));
     if (!l)
         return weir_fail(&c->log, WEIR_NOMEM, "no memory for %d launches", c->n_launches);
     int n = 0;
-    for (int i = 0; i < c->n_launches; i++)
-        if (!c->launches[i].dropped)
-            bind(c, p, &c->launches[i], &l[n++]);
-    enum weir_status status = weir_list_record(c->dev, l, n, &p->list);
+    enum weir_status status = bind_range(c, p, 0, c->n_launches, -1, l, &n);
+    if (status == WEIR_OK)
+        status = weir_list_record(c->dev, l, n, &p->list);
     free(l);
     p->info.launches = n;
     return status;
@@ -153,7 +211,7 @@ enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p)
         status = record_launches(c, p);
     if (status == WEIR_OK)
         status = take_ends(c, p);
-    p->info.groups = c->n_groups;
+    p->info.groups = c->n_groups + c->n_body_groups;
     p->info.peak = c->arena_size;
     p->info.live = c->live_size;
     return status;

@@ -7,6 +7,7 @@
 #include "compile/body.h"
 #include "compile/compile.h"
 #include "compile/fuse.h"
+#include "graph/loop.h"
 #include "graph/ops/rows.h"
 
 static bool is_memory(void *ctx, const weir_value *v)
@@ -14,11 +15,13 @@ static bool is_memory(void *ctx, const weir_value *v)
     return ((const bool *)ctx)[v->id];
 }
 
-static bool wants_contiguous(const weir_value *v, bool fused)
+static bool wants_contiguous(const weir_value *v, int arg, bool fused)
 {
     if (fused && weir_is_gather(v))
         return false;
-    return v->op->cls == WEIR_OP_OPAQUE || v->op->cls == WEIR_OP_CALL || v->op->cls == WEIR_OP_LOOP;
+    if (v->op->cls == WEIR_OP_LOOP) // the first carried values are copied in any case
+        return arg >= v->attrs.loop.l->n_carry;
+    return v->op->cls == WEIR_OP_OPAQUE || v->op->cls == WEIR_OP_CALL;
 }
 
 static bool layout_contiguous(const struct weir_layout *l, const struct weir_shape *shape)
@@ -40,9 +43,9 @@ static void mark_views(struct weir_emit_state *c, bool fused)
             if (l.base->op->cls == WEIR_OP_VIEW)
                 c->has_memory[l.base->id] = true;
         }
-        for (int a = 0; a < v->arity && wants_contiguous(v, fused); a++) {
+        for (int a = 0; a < v->arity; a++) {
             weir_value *x = v->arg[a];
-            if (x->op->cls != WEIR_OP_VIEW || c->has_memory[x->id])
+            if (!wants_contiguous(v, a, fused) || x->op->cls != WEIR_OP_VIEW || c->has_memory[x->id])
                 continue;
             weir_layout_of(x, is_memory, c->has_memory, &l);
             if (!layout_contiguous(&l, &x->type.shape))
@@ -73,6 +76,8 @@ enum weir_group_kind weir_group_kind_of(const weir_value *v)
         return WEIR_GROUP_OPAQUE;
     case WEIR_OP_CALL:
         return WEIR_GROUP_CALL;
+    case WEIR_OP_LOOP:
+        return WEIR_GROUP_LOOP;
     default:
         return WEIR_GROUP_MAP;
     }
@@ -224,19 +229,20 @@ static enum weir_status add_assigns(struct weir_emit_state *c)
         g->n_nodes = 1;
         g->from = from[i];
         g->copy_to = to;
-        g->state_copy = true;
+        g->copy = WEIR_COPY_STATE;
     }
     return WEIR_OK;
 }
 
-static void describe(struct weir_emit_state *c)
+void weir_groups_describe(struct weir_emit_state *c)
 {
-    static const char *const kinds[] = { "map", "row", "reduce", "contract", "opaque", "copy", "call" };
+    static const char *const kinds[] = { "map", "row", "reduce", "contract", "opaque", "copy", "call",
+                                         "loop" };
     char shape[160];
     for (int i = 0; i < c->n_groups; i++) {
         const struct weir_group *g = &c->groups[i];
         weir_strbuf_printf(&c->dump_schedule, "group %d: %s%s\n", i, kinds[g->kind],
-                           g->state_copy ? " to state" : "");
+                           g->copy == WEIR_COPY_STATE ? " to state" : "");
         for (int k = 0; k < g->n_nodes; k++) {
             const weir_value *v = g->nodes[k];
             weir_strbuf_printf(&c->dump_schedule, "  %%%d = %s %s %s", v->id, v->op->name,
@@ -253,7 +259,7 @@ static void describe(struct weir_emit_state *c)
     }
 }
 
-enum weir_status weir_schedule(struct weir_emit_state *c)
+enum weir_status weir_groups_make(struct weir_emit_state *c)
 {
     c->has_memory = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->has_memory));
     c->slot_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->slot_of));
@@ -267,7 +273,12 @@ enum weir_status weir_schedule(struct weir_emit_state *c)
     }
     bool fused = !c->params->no_fusion && !weir_device_is_host(c->dev);
     mark_views(c, fused);
-    enum weir_status status = fused ? weir_fuse(c) : unfused(c);
+    return fused ? weir_fuse(c) : unfused(c);
+}
+
+enum weir_status weir_schedule(struct weir_emit_state *c)
+{
+    enum weir_status status = weir_groups_make(c);
     if (status == WEIR_OK)
         status = add_outputs(c);
     if (status == WEIR_OK)
@@ -277,6 +288,6 @@ enum weir_status weir_schedule(struct weir_emit_state *c)
     if (status != WEIR_OK)
         return weir_fail(&c->log, status, "scheduling failed");
     if (c->params->dump_dir)
-        describe(c);
+        weir_groups_describe(c);
     return WEIR_OK;
 }

@@ -248,6 +248,8 @@ static int drop_dead(struct weir_rewriter *r, weir_value **outputs, int n_output
     for (int id = r->n - 1; id >= 0; id--) {
         const weir_value *v = r->list[id];
         live[id] |= v->op->cls == WEIR_OP_ASSIGN;
+        if (live[id] && v->op->cls == WEIR_OP_LOOP)
+            r->failed |= !weir_prune_loop(r->arena, r->list[id], r->list, r->n, live);
         for (int i = 0; i < v->arity && live[id]; i++)
             live[v->arg[i]->id] = true;
     }

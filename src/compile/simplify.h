@@ -30,6 +30,9 @@ enum weir_status weir_simplify(weir_graph *g, weir_value *const *outputs, int n_
                                weir_arena *arena, weir_value ***live, int *n_live,
                                weir_value **new_outputs, const struct weir_simplify_params *params);
 
+// Cuts a loop of a list to what its live parts need (prune.c). False when out of memory.
+bool weir_prune_loop(weir_arena *arena, weir_value *v, weir_value *const *list, int n, const bool *live);
+
 // A live list as text, one value a line: "%12 = mul f32 (64, 32) %3 %11".
 void weir_simplify_dump(weir_value *const *live, int n_live, struct weir_strbuf *out);
 

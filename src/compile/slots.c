@@ -30,10 +30,23 @@ int weir_slot_add(struct weir_emit_state *c, const struct weir_slot *slot)
     struct weir_slot *s = &c->slots[c->n_slots];
     *s = *slot;
     s->alias = -1;
+    s->scope = c->loop;
     s->first = s->last = -1;
     if (s->size == 0)
         s->size = weir_dtype_size(s->dtype); // empty tensors still have an address
     return c->n_slots++;
+}
+
+int weir_slot_base(const struct weir_emit_state *c, int slot)
+{
+    for (const struct weir_slot *s = &c->slots[slot];; s = &c->slots[slot]) {
+        if (s->alias >= 0)
+            slot = s->alias;
+        else if (s->home == WEIR_SLOT_WINDOW)
+            slot = s->of;
+        else
+            return slot;
+    }
 }
 
 static int add_value_slot(struct weir_emit_state *c, const weir_value *v)
@@ -165,6 +178,7 @@ struct weir_planned *weir_launch_add(struct weir_emit_state *c, const struct wei
     }
     struct weir_planned *added = &c->launches[c->n_launches];
     *added = *l;
+    added->loop = c->loop;
     added->args = weir_arena_memdup(c->arena, l->args, (size_t)l->n_args * sizeof(*l->args));
     if (!added->args && l->n_args > 0) {
         c->status = WEIR_NOMEM;

@@ -140,6 +140,8 @@ static enum weir_status write_group(struct weir_emit_state *c, struct weir_group
         return weir_shape_size(&g->from.shape) > 0 ? weir_write_copy(c, g) : WEIR_OK;
     case WEIR_GROUP_CALL:
         return weir_write_call(c, g->nodes[0]);
+    case WEIR_GROUP_LOOP:
+        return weir_write_loop(c, g->nodes[0]);
     default:
         break;
     }
@@ -156,9 +158,10 @@ static enum weir_status write_group(struct weir_emit_state *c, struct weir_group
     }
 }
 
-enum weir_status weir_write_cl(struct weir_emit_state *c)
+enum weir_status weir_write_groups(struct weir_emit_state *c)
 {
-    write_prelude(c);
+    if (weir_device_is_host(c->dev))
+        return weir_write_groups_host(c);
     for (int i = 0; i < c->n_groups; i++) {
         struct weir_group *g = &c->groups[i];
         g->first_launch = c->n_launches;
@@ -171,4 +174,10 @@ enum weir_status weir_write_cl(struct weir_emit_state *c)
         g->n_launches = c->n_launches - g->first_launch;
     }
     return c->text.failed ? WEIR_NOMEM : WEIR_OK;
+}
+
+enum weir_status weir_write_cl(struct weir_emit_state *c)
+{
+    write_prelude(c);
+    return weir_write_groups(c);
 }

@@ -134,7 +134,7 @@ static void run_copy(const void *desc, void *const *ptr)
     copy_axis(desc, 0, ptr[0], &dst);
 }
 
-static enum weir_status write_copy(struct weir_emit_state *c, const struct weir_group *g)
+enum weir_status weir_write_copy_host(struct weir_emit_state *c, const struct weir_group *g)
 {
     struct copy *k = weir_arena_alloc(c->arena, sizeof(*k));
     if (!k)
@@ -146,7 +146,7 @@ static enum weir_status write_copy(struct weir_emit_state *c, const struct weir_
     memcpy(k->stride, from->stride, sizeof(k->stride));
     struct weir_emit_arg args[2] = { weir_emit_arg(from), { g->copy_to, from->dtype, 0 } };
     struct weir_planned l = { .fn = run_copy, .desc = k, .n_args = 2, .args = args, .label = "copy",
-                              .state_copy = g->state_copy };
+                              .copy = g->copy };
     if (weir_shape_size(&from->shape) == 0)
         return WEIR_OK;
     return weir_launch_add(c, &l) ? WEIR_OK : WEIR_NOMEM;
@@ -160,16 +160,18 @@ static bool writes_nothing(const weir_value *v)
     return true;
 }
 
-enum weir_status weir_write_host(struct weir_emit_state *c)
+enum weir_status weir_write_groups_host(struct weir_emit_state *c)
 {
     for (int i = 0; i < c->n_groups; i++) {
         struct weir_group *g = &c->groups[i];
         enum weir_status status = WEIR_OK;
         g->first_launch = c->n_launches;
         if (g->kind == WEIR_GROUP_COPY)
-            status = write_copy(c, g);
+            status = weir_write_copy_host(c, g);
         else if (g->kind == WEIR_GROUP_CALL)
             status = weir_write_call(c, g->nodes[0]);
+        else if (g->kind == WEIR_GROUP_LOOP)
+            status = weir_write_loop(c, g->nodes[0]);
         else if (!writes_nothing(g->nodes[0]))
             status = write_nest(c, g->nodes[0]);
         if (status == WEIR_OK)
@@ -179,4 +181,9 @@ enum weir_status weir_write_host(struct weir_emit_state *c)
         g->n_launches = c->n_launches - g->first_launch;
     }
     return WEIR_OK;
+}
+
+enum weir_status weir_write_host(struct weir_emit_state *c)
+{
+    return weir_write_groups(c);
 }

@@ -152,6 +152,6 @@ enum weir_status weir_write_copy(struct weir_emit_state *c, const struct weir_gr
     int launch = c->n_launches;
     status = write_body(&b, g, "copy");
     if (status == WEIR_OK && c->n_launches > launch)
-        c->launches[launch].state_copy = g->state_copy;
+        c->launches[launch].copy = g->copy;
     return status;
 }

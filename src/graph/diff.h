@@ -27,5 +27,14 @@ struct weir_axes weir_axes_of(uint32_t mask); // bit a = axis a
 // weir_vjp without checks; dx[i] stays NULL where y does not depend on x[i].
 void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
                      weir_value **dx, int n_x);
+// weir_jvp without checks; dy[j] stays NULL where y[j] does not move.
+void weir_jvp_absent(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,
+                     weir_value *const *dx, int n_x);
+
+// Whether the results of v are read through weir_part.
+static inline bool weir_in_parts(const weir_value *v)
+{
+    return v->n_parts > 1 || v->op->cls == WEIR_OP_LOOP;
+}
 
 #endif

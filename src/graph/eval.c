@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/loop.h"
 #include "graph/ops/rows.h"
 #include "graph/view.h"
 
@@ -170,6 +171,50 @@ static enum weir_status eval_call(struct eval *e, weir_value *v)
     return status;
 }
 
+// The body is evaluated once an iteration; carried values live in the loop's own parts.
+static enum weir_status eval_loop(struct eval *e, weir_value *v)
+{
+    const struct weir_loop *l = v->attrs.loop.l;
+    size_t n_out = (size_t)v->n_parts, n_leaves = (size_t)v->arity;
+    weir_value **values = calloc(n_out + 1, sizeof(*values));
+    struct weir_eval_leaf *leaves = calloc(n_leaves + 1, sizeof(*leaves));
+    unsigned char **out = calloc(n_out + 1, sizeof(*out)), *next = NULL;
+    enum weir_status status = values && leaves && out && allocate(e, v) ? WEIR_OK : WEIR_NOMEM;
+    if (status == WEIR_OK)
+        next = calloc(1, part_offset(e, v, l->n_carry) + 64);
+    for (int k = 0; k < v->arity && next; k++) {
+        bool carry = k < l->n_carry;
+        leaves[k] = (struct weir_eval_leaf){l->param[k], e->mem[v->arg[k]->id]};
+        if (carry) {
+            leaves[k].data = memcpy(e->mem[v->id] + part_offset(e, v, k), leaves[k].data,
+                                    bytes_of(e, part_type(v, k)));
+            out[k] = next + part_offset(e, v, k);
+        }
+    }
+    for (int k = 0; k < v->n_parts; k++)
+        values[k] = k < l->n_carry ? l->next[k] : l->y[k - l->n_carry];
+    for (int64_t i = 0; i < l->n && status == WEIR_OK; i++) {
+        int64_t at = l->reverse ? l->n - 1 - i : i;
+        for (int k = 0; k < l->n_xs; k++) {
+            const weir_value *xs = v->arg[l->n_carry + k];
+            size_t size = bytes_of(e, &xs->type) / (size_t)l->n;
+            leaves[l->n_carry + k].data = e->mem[xs->id] + (size_t)at * size;
+        }
+        for (int k = l->n_carry; k < v->n_parts; k++)
+            out[k] = e->mem[v->id] + part_offset(e, v, k) +
+                     (size_t)at * (bytes_of(e, part_type(v, k)) / (size_t)l->n);
+        status = next ? weir_eval(values, v->n_parts, e->isa, e->threads, leaves, v->arity, (void *const *)out)
+                      : WEIR_NOMEM;
+        for (int k = 0; k < l->n_carry && status == WEIR_OK; k++)
+            memcpy(e->mem[v->id] + part_offset(e, v, k), out[k], bytes_of(e, part_type(v, k)));
+    }
+    free(next);
+    free(out);
+    free(leaves);
+    free(values);
+    return status;
+}
+
 static enum weir_status eval_one(struct eval *e, weir_value *v)
 {
     switch (v->op->cls) {
@@ -183,6 +228,8 @@ static enum weir_status eval_one(struct eval *e, weir_value *v)
         return WEIR_OK;
     case WEIR_OP_CALL:
         return eval_call(e, v);
+    case WEIR_OP_LOOP:
+        return eval_loop(e, v);
     default:
         return weir_shape_size(&v->type.shape) == 0 && v->n_parts == 1
                    ? (allocate(e, v) ? WEIR_OK : WEIR_NOMEM)

@@ -28,7 +28,7 @@ bool weir_is_float(enum weir_dtype dtype)
 
 bool weir_has_float_result(const weir_value *v)
 {
-    if (v->n_parts <= 1)
+    if (!weir_in_parts(v))
         return weir_is_float(v->type.dtype);
     for (int k = 0; k < v->n_parts; k++)
         if (weir_is_float(v->parts[k].dtype))
@@ -232,7 +232,7 @@ static void step_rule(struct walk *w, weir_value *v)
     }
     int outer = w->g->recompute;
     w->g->recompute = v->recompute;
-    v->op->vjp(v, v->n_parts > 1 ? w->parts[v->id] : &w->cot[v->id], dx);
+    v->op->vjp(v, weir_in_parts(v) ? w->parts[v->id] : &w->cot[v->id], dx);
     w->g->recompute = outer;
     for (int i = 0; i < v->arity; i++)
         give(w, v->arg[i], dx[i]);
@@ -270,6 +270,15 @@ static bool all_usable(weir_value *const *v, int n, weir_graph *g)
 {
     for (int i = 0; i < n; i++)
         if (v[i] && (weir_is_poison(v[i]) || v[i]->graph != g))
+            return false;
+    return true;
+}
+
+// Cotangents may come from inside the body of a loop that is being built.
+static bool seeds_usable(weir_value *const *dy, int n, const weir_graph *g)
+{
+    for (int i = 0; i < n && dy; i++)
+        if (dy[i] && (weir_is_poison(dy[i]) || dy[i]->graph->root != g->root))
             return false;
     return true;
 }
@@ -325,7 +334,7 @@ void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *
         return;
     weir_graph *g = y[0]->graph;
     bool usable = all_usable(y, n_y, g) && all_usable(x, n_x, g) &&
-                  (!dy || all_usable(dy, n_y, g)) && seeds_fit(y, dy, n_y);
+                  seeds_usable(dy, n_y, g) && seeds_fit(y, dy, n_y);
     if (usable)
         weir_vjp_absent(y, dy, n_y, x, dx, n_x);
     for (int i = 0; i < n_x; i++) {

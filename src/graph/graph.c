@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/loop.h"
 #include "graph/op.h"
 
 static WEIR_THREAD_LOCAL const char *site_file;
@@ -30,6 +31,7 @@ enum weir_status weir_graph_create(const struct weir_log *log, weir_graph **out)
         weir_arena_destroy(&arena);
         return weir_fail(log, WEIR_NOMEM, "no memory for a graph");
     }
+    g->root = g->open = g;
     g->arena = arena;
     if (log)
         g->log = *log;
@@ -48,6 +50,8 @@ void weir_graph_destroy(weir_graph **graph)
         return;
     weir_graph *g = *graph;
     struct weir_arena *arena = g->arena; // the graph itself lies in it
+    for (weir_graph *b = g->bodies; b; b = b->bodies)
+        free(b->values);
     free(g->values);
     free(g->assigns);
     weir_arena_destroy(&arena);
@@ -56,12 +60,12 @@ void weir_graph_destroy(weir_graph **graph)
 
 enum weir_status weir_graph_status(const weir_graph *graph)
 {
-    return graph ? graph->status : WEIR_INVALID;
+    return graph ? graph->root->status : WEIR_INVALID;
 }
 
 const char *weir_graph_message(const weir_graph *graph)
 {
-    return graph ? graph->message : "";
+    return graph ? graph->root->message : "";
 }
 
 weir_graph *weir_value_graph(const weir_value *v)
@@ -104,6 +108,7 @@ static weir_value *fail(weir_graph *g, enum weir_status status, const char *text
 {
     if (!g)
         return NULL;
+    g = g->root;
     if (g->status == WEIR_OK) {
         g->status = status;
         if (site_file)
@@ -139,7 +144,7 @@ static weir_value *fail_infer(weir_graph *g, const weir_value *v, const char *wh
     return fail(g, WEIR_INVALID, text);
 }
 
-static bool append(weir_graph *g, weir_value *v)
+bool weir_graph_append(weir_graph *g, weir_value *v)
 {
     if (g->n_values == g->cap) {
         int cap = g->cap ? 2 * g->cap : 256;
@@ -154,7 +159,7 @@ static bool append(weir_graph *g, weir_value *v)
     return true;
 }
 
-// Finds the one graph of all arguments; NULL where there is none, *poisoned when one is poison.
+// Finds the one root of all arguments; NULL where there is none, *poisoned when one is poison.
 static weir_graph *common_graph(weir_graph *g, weir_value *const *args, int n_args, bool *poisoned,
                                 bool *mixed)
 {
@@ -165,10 +170,10 @@ static weir_graph *common_graph(weir_graph *g, weir_value *const *args, int n_ar
         }
         if (!g)
             g = args[i]->graph;
-        *mixed |= g != args[i]->graph;
+        *mixed |= g->root != args[i]->graph->root;
         *poisoned |= weir_is_poison(args[i]);
     }
-    return g;
+    return g ? g->root : NULL;
 }
 
 static const char *check_shape(const weir_value *v)
@@ -211,8 +216,12 @@ static weir_value *make(weir_graph *g, const struct weir_op *op, weir_value *con
     weir_value **arg = weir_arena_array(g->arena, (size_t)n_args, sizeof(*arg));
     if (!v || !arg)
         return fail(g, WEIR_NOMEM, "no memory for a value");
-    if (n_args > 0)
-        memcpy(arg, args, (size_t)n_args * sizeof(*arg));
+    for (int i = 0; i < n_args; i++)
+        if (weir_is_poison(arg[i] = weir_lift(g, args[i])))
+            return g->poison;
+    if (body && weir_is_poison(body = weir_lift(g, body)))
+        return g->poison;
+    g = g->open;
     *v = (weir_value) { .graph = g, .op = op, .recompute = g->recompute, .n_parts = 1,
                         .arity = n_args, .arg = arg, .body = body, .file = site_file,
                         .line = site_line };
@@ -223,13 +232,13 @@ static weir_value *make(weir_graph *g, const struct weir_op *op, weir_value *con
     const char *why = op->infer ? op->infer(v) : NULL;
     if (!why)
         why = check_shape(v);
-    if (g->status != WEIR_OK) // infer itself ran into an error
+    if (g->root->status != WEIR_OK) // infer itself ran into an error
         return g->poison;
     if (why)
         return fail_infer(g, v, why);
     if (v->parts)
         v->type = v->parts[0];
-    return append(g, v) ? v : fail(g, WEIR_NOMEM, "no memory for a value");
+    return weir_graph_append(g, v) ? v : fail(g, WEIR_NOMEM, "no memory for a value");
 }
 
 weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *const *args,

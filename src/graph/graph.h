@@ -11,6 +11,7 @@
 
 struct weir_op;
 struct weir_op_case;
+struct weir_loop;
 
 struct weir_type {
     enum weir_dtype dtype;
@@ -48,8 +49,9 @@ union weir_attrs {
     struct { enum weir_dtype dtype; } cast;
     struct { const void *data; size_t size; double exact; bool has_exact; } constant; // data in the graph's arena; exact: before rounding, for the oracle
     struct { weir_state *state; } state;                    // leaf and assign
-    struct { int index; } input;                            // n-th input of the graph
+    struct { int index; } input;                            // n-th input of the graph (param: of the body)
     struct { weir_host_call_fn *fn; void *ctx; } call;
+    struct { struct weir_loop *l; } loop;                   // graph/loop.h
     struct { weir_body_fn *build; weir_body_vjp_fn *vjp; void *ctx; bool checkpoint; } custom;
     struct { int i[8]; int64_t l[8]; double f[4]; } any;    // composites
 };
@@ -72,6 +74,7 @@ struct weir_value {
 };
 
 struct weir_graph {
+    weir_graph *root;       // itself; of a loop's body the outermost graph, whose arena and errors it shares
     struct weir_arena *arena;
     struct weir_log log;
     weir_value **values;    // in order of creation
@@ -82,8 +85,11 @@ struct weir_graph {
     int recompute;          // current recompute region, 0 outside
     int n_recompute;
     weir_value *poison;
-    enum weir_status status;
+    enum weir_status status; // of the root
     char message[1024];
+    weir_graph *open;       // of the root: where new values go, itself or the innermost body being built
+    weir_graph *bodies;     // of the root: all bodies, by ->bodies
+    struct weir_body_of *of; // of a body: graph/loop.h
 };
 
 // The one constructor. Checks arity, poison and graph, copies attrs (NULL = zero), runs infer.
@@ -93,6 +99,8 @@ weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *co
 // As above for composites: `body` is the built decomposition.
 weir_value *weir_op_make_composite(const struct weir_op *op, weir_value *const *args, int n_args,
                                    const union weir_attrs *attrs, weir_value *body);
+// Appends v (in the arena) to g as it is.
+bool weir_graph_append(weir_graph *g, weir_value *v);
 // Records an error at the current call site; returns g's poison.
 weir_value *weir_graph_fail(weir_graph *g, const char *format, ...) WEIR_PRINTF(2, 3);
 bool weir_is_poison(const weir_value *v);

@@ -65,7 +65,7 @@ static void step_rule(struct walk *w, weir_value *v)
 {
     weir_value *few[8] = {0};
     weir_value **dx = v->arity <= 8 ? few : calloc((size_t)v->arity, sizeof(*dx));
-    weir_value **dy = v->n_parts > 1
+    weir_value **dy = weir_in_parts(v)
                           ? weir_arena_array(w->g->arena, (size_t)v->n_parts, sizeof(*dy))
                           : &w->dot[v->id];
     if (!dx || !dy) {
@@ -81,7 +81,7 @@ static void step_rule(struct walk *w, weir_value *v)
         if (moves)
             v->op->jvp(v, dx, dy);
         w->g->recompute = outer;
-        if (v->n_parts > 1 && moves)
+        if (weir_in_parts(v) && moves)
             w->parts[v->id] = dy;
     }
     if (dx != few)
@@ -110,7 +110,7 @@ static bool check(weir_value *const *y, int n_y, weir_value *const *x, weir_valu
         ok = !weir_is_poison(y[i]) && y[i]->graph == g;
     for (int i = 0; i < n_x && ok; i++)
         ok = !weir_is_poison(x[i]) && x[i]->graph == g && !weir_is_poison(dx[i]) &&
-             dx[i]->graph == g;
+             dx[i]->graph->root == g->root;
     if (!ok) {
         weir_graph_fail(g, "jvp: an argument is poisoned or belongs to another graph");
         return false;
@@ -139,24 +139,35 @@ static void walk_forward(struct walk *w, weir_value *const *y, int n_y, weir_val
             step(w, w->g->values[id]);
 }
 
+void weir_jvp_absent(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,
+                     weir_value *const *dx, int n_x)
+{
+    struct walk w;
+    weir_graph *g = y[0]->graph;
+    for (int i = 0; i < n_y; i++)
+        dy[i] = NULL;
+    if (!walk_init(&w, g)) {
+        weir_graph_fail(g, "out of memory");
+        return;
+    }
+    walk_forward(&w, y, n_y, x, dx, n_x);
+    for (int i = 0; i < n_y; i++)
+        dy[i] = w.dot[y[i]->id];
+    walk_finish(&w);
+}
+
 void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,
               weir_value *const *dx, int n_x)
 {
     if (n_y <= 0)
         return;
-    struct walk w = {0};
     weir_graph *g = y[0] ? y[0]->graph : NULL;
     bool ok = g && check(y, n_y, x, dx, n_x);
-    if (ok && !walk_init(&w, g)) {
-        weir_graph_fail(g, "out of memory");
-        ok = false;
-    }
     if (ok)
-        walk_forward(&w, y, n_y, x, dx, n_x);
+        weir_jvp_absent(y, dy, n_y, x, dx, n_x);
     for (int i = 0; i < n_y; i++)
-        dy[i] = !ok               ? (g ? g->poison : NULL)
-                : w.dot[y[i]->id] ? w.dot[y[i]->id]
-                                  : weir_zeros(g, y[i]->type.shape);
-    if (ok)
-        walk_finish(&w);
+        if (!ok)
+            dy[i] = g ? g->poison : NULL;
+        else if (!dy[i])
+            dy[i] = weir_zeros(g, y[i]->type.shape);
 }

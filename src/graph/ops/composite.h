@@ -11,7 +11,7 @@
     X(softmax) X(log_softmax) X(logsumexp) X(silu) X(relu) X(gelu) X(gelu_tanh) X(i1e)           \
     X(layer_norm) X(rms_norm) X(group_norm) X(instance_norm) X(attention)                        \
     X(mse) X(cross_entropy) X(one_hot) X(max_pool) X(mean_pool)                       \
-    X(categorical) X(custom) X(loop)
+    X(categorical) X(custom)
 
 #define X(name) extern const struct weir_op weir_op_##name;
 WEIR_COMPOSITE_ROWS(X)

@@ -61,6 +61,9 @@ weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape s
 {
     if (!g)
         return NULL;
+    if (g->root->open != g->root)
+        return weir_graph_fail(g, "input: not in the body of a loop");
+    g = g->root;
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
     attrs.input.index = g->n_inputs;
@@ -121,11 +124,15 @@ weir_value *weir_state_value(weir_graph *g, weir_state *state)
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
     attrs.state.state = state;
+    g = g->root;
     for (int i = 0; i < g->n_values; i++) // one node a state: reads are all of the same moment
         if (g->values[i]->op == &weir_op_state && g->values[i]->attrs.state.state == state)
             return g->values[i];
+    weir_graph *open = g->open;
+    g->open = g; // a loop's body captures it
     weir_value *v = make_leaf(g, &weir_op_state, weir_state_dtype(state), weir_state_shape(state),
                               &attrs);
+    g->open = open;
     return weir_name(v, weir_state_name(state));
 }
 
@@ -147,7 +154,11 @@ void weir_assign(weir_state *state, weir_value *value)
 {
     if (weir_is_poison(value))
         return;
-    weir_graph *g = value->graph;
+    weir_graph *g = value->graph->root;
+    if (g->open != g) {
+        weir_graph_fail(g, "assign: not in the body of a loop");
+        return;
+    }
     if (!state) {
         weir_graph_fail(g, "assign: the state is NULL");
         return;
@@ -176,6 +187,10 @@ void weir_assign(weir_state *state, weir_value *value)
     g->assigns[g->n_assigns++] = v;
 }
 
+const struct weir_op weir_op_param = {
+    .name = "param", .desc = "what an iteration of a loop is given", .cls = WEIR_OP_LEAF,
+    .infer = infer_leaf };
+
 static const char *infer_part(weir_value *v)
 {
     const weir_value *x = v->arg[0];
@@ -191,7 +206,8 @@ const struct weir_op weir_op_part = {
 
 weir_value *weir_part(weir_value *v, int k)
 {
-    if (weir_is_poison(v) || (v->n_parts == 1 && k == 0))
+    bool only = v && v->op->cls != WEIR_OP_LOOP && v->n_parts == 1 && k == 0;
+    if (weir_is_poison(v) || only)
         return v;
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));

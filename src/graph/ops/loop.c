@@ -1,68 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir_loop: iterations built one after the other. The row marks where a value enters an iteration:
-// it is its argument, but no product for the contraction of weir_add and weir_sub, so that every
-// iteration computes the same function of what it is given.
+// weir_loop: one LOOP value whose body is built once, in a graph of its own (graph/loop.h). The
+// iteration's number is a carried value of its own, made when somebody asks for it.
 #include "weir/loop.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/ops/composite.h"
+#include "graph/diff.h"
+#include "graph/loop.h"
 #include "graph/ops/rows.h"
-
-enum { STACK = 16 }; // results that one concat joins, slices that one block holds
-
-static weir_value *enter(weir_value *x)
-{
-    return weir_op_make_composite(&weir_op_loop, &x, 1, NULL, x);
-}
+#include "graph/ops/rules.h"
 
 static bool same_type(const weir_value *a, const weir_value *b)
 {
     return a->type.dtype == b->type.dtype && weir_shape_equal(&a->type.shape, &b->type.shape);
 }
 
-// Slice i of xs, without the axis. It is cut from a block of STACK slices, so that a gradient with
-// respect to xs pads and adds n small blocks and n / STACK whole tensors, not n whole ones.
-static weir_value *slice(weir_value *xs, weir_value **block, int64_t i)
+// --- construction, for weir_loop and for the rules ---
+
+bool weir_loop_begin(struct weir_loop_builder *b, weir_graph *g, int64_t n, bool reverse, int max_carry,
+                     int max_xs, int max_ys)
 {
+    struct weir_arena *a = g->arena;
+    size_t size = sizeof(weir_value *), carries = (size_t)max_carry + 1; // and the iteration's number
+    *b = (struct weir_loop_builder){.g = g, .l = {.n = n, .reverse = reverse}};
+    b->first = weir_arena_array(a, carries, size);
+    b->l.param = weir_arena_array(a, carries, size);
+    b->l.next = weir_arena_array(a, carries, size);
+    b->xs = weir_arena_array(a, (size_t)max_xs, size);
+    b->slice = weir_arena_array(a, (size_t)max_xs, size);
+    b->l.y = weir_arena_array(a, (size_t)max_ys, size);
+    if (!b->first || !b->l.param || !b->l.next || !b->xs || !b->slice || !b->l.y)
+        return !weir_graph_fail(g, "loop: out of memory");
+    b->body = b->l.body = weir_body_open(g);
+    return b->body != NULL;
+}
+
+weir_value *weir_loop_carry(struct weir_loop_builder *b, weir_value *first)
+{
+    int k = b->l.n_carry++;
+    b->first[k] = first;
+    b->l.param[k] = weir_body_param(b->body, first->type.dtype, &first->type.shape);
+    return b->l.param[k];
+}
+
+weir_value *weir_loop_slice(struct weir_loop_builder *b, weir_value *xs)
+{
+    int k = b->l.n_xs++;
     struct weir_shape s = xs->type.shape;
-    int64_t first = i % STACK, end = i + STACK < s.dim[0] ? i + STACK : s.dim[0];
-    if (first == 0)
-        *block = weir_slice(xs, 0, i, end, 1);
     memmove(s.dim, s.dim + 1, (size_t)--s.rank * sizeof(s.dim[0]));
-    s.dim[s.rank] = 0;
-    return enter(weir_reshape(weir_slice(*block, 0, first, first + 1, 1), s));
+    b->xs[k] = xs;
+    b->slice[k] = weir_body_param(b->body, xs->type.dtype, &s);
+    return b->slice[k];
 }
 
-// n values as one with a new first axis, a few at a time: launches take a bounded number of
-// buffers. Overwrites v.
-static weir_value *stack(weir_value **v, int64_t n)
+void weir_loop_result(struct weir_loop_builder *b, weir_value *y)
 {
-    for (int64_t i = 0; i < n; i++) {
-        struct weir_shape s = v[i]->type.shape;
-        if (s.rank == WEIR_MAX_RANK)
-            return weir_graph_fail(v[i]->graph,
-                                   "loop: a stacked result would have more than 8 axes");
-        memmove(s.dim + 1, s.dim, (size_t)s.rank++ * sizeof(s.dim[0]));
-        s.dim[0] = 1;
-        v[i] = weir_reshape(v[i], s);
-    }
-    while (n > 1) {
-        int64_t joined = 0;
-        for (int64_t i = 0; i < n; i += STACK)
-            v[joined++] = weir_concat(v + i, (int)(n - i < STACK ? n - i : STACK), 0);
-        n = joined;
-    }
-    return v[0];
+    b->l.y[b->l.n_ys++] = weir_lift(b->g, y);
 }
 
-struct loop {
-    weir_graph *g;
-    weir_value **carry, **x, **next, **y; // of one iteration
-    weir_value **block;                   // of each xs, what holds the current slice
-    weir_value **ys;                      // (n_ys, n)
-};
+weir_value *weir_loop_end(struct weir_loop_builder *b)
+{
+    struct weir_body_of *of = b->body->of;
+    struct weir_loop *l = weir_arena_memdup(b->g->arena, &b->l, sizeof(*l));
+    int n = b->l.n_carry + b->l.n_xs + of->n_captured;
+    weir_value **arg = weir_arena_array(b->g->arena, (size_t)n, sizeof(*arg));
+    weir_value **param = weir_arena_array(b->g->arena, (size_t)n, sizeof(*param));
+    for (int k = 0; k < b->l.n_carry; k++)
+        b->l.next[k] = weir_lift(b->g, b->l.next[k]);
+    weir_body_close(b->body);
+    if (!l || !arg || !param)
+        return weir_graph_fail(b->g, "loop: out of memory");
+    n = 0;
+    for (int k = 0; k < l->n_carry; k++, n++)
+        arg[n] = b->first[k], param[n] = l->param[k];
+    for (int k = 0; k < l->n_xs; k++, n++)
+        arg[n] = b->xs[k], param[n] = b->slice[k];
+    for (int k = 0; k < of->n_captured; k++, n++)
+        arg[n] = (weir_value *)(uintptr_t)of->captured[k].outer, param[n] = of->captured[k].inner;
+    l->n_captures = of->n_captured;
+    l->param = param;
+    union weir_attrs attrs;
+    memset(&attrs, 0, sizeof(attrs));
+    attrs.loop.l = l;
+    return weir_op_make(b->g, &weir_op_loop, arg, n, &attrs);
+}
+
+static const char *infer_loop(weir_value *v)
+{
+    const struct weir_loop *l = v->attrs.loop.l;
+    v->n_parts = l->n_carry + l->n_ys;
+    v->parts = weir_arena_array(v->graph->arena, (size_t)v->n_parts, sizeof(*v->parts));
+    if (!v->parts)
+        return "out of memory";
+    for (int k = 0; k < v->n_parts; k++) {
+        bool stacked = k >= l->n_carry;
+        struct weir_type *t = &v->parts[k];
+        *t = stacked ? l->y[k - l->n_carry]->type : l->param[k]->type;
+        if (!stacked)
+            continue;
+        if (t->shape.rank == WEIR_MAX_RANK)
+            return "a stacked result would have more than 8 axes";
+        memmove(t->shape.dim + 1, t->shape.dim, (size_t)t->shape.rank++ * sizeof(t->shape.dim[0]));
+        t->shape.dim[0] = l->n;
+    }
+    return NULL;
+}
+
+// --- the call ---
 
 static weir_graph *graph_of(const struct weir_loop_params *p)
 {
@@ -89,8 +134,10 @@ static bool check(const struct weir_loop_params *p, weir_graph *g)
         return false;
     if (any_poison(p->carry, p->n_carry) || any_poison(p->xs, p->n_xs))
         return !weir_graph_fail(g, "loop: an argument is NULL");
-    if (p->n < 1 || p->n > INT32_MAX || !p->body)
-        return !weir_graph_fail(g, "loop: a body and at least one iteration are needed");
+    if (p->n < 0 || p->n > INT32_MAX || !p->body)
+        return !weir_graph_fail(g, "loop: a body and a number of iterations from 0 are needed");
+    if (p->n_carry + p->n_ys == 0)
+        return !weir_graph_fail(g, "loop: no results");
     for (int k = 0; k < p->n_xs; k++)
         if (p->xs[k]->type.shape.rank < 1 || p->xs[k]->type.shape.dim[0] != p->n)
             return !weir_graph_fail(
@@ -98,58 +145,77 @@ static bool check(const struct weir_loop_params *p, weir_graph *g)
     return true;
 }
 
-static bool iterate(const struct weir_loop_params *p, struct loop *l, int64_t i)
+weir_value *weir_loop_index(weir_value *v)
 {
-    for (int k = 0; k < p->n_carry; k++)
-        l->carry[k] = enter(l->next[k]);
-    for (int k = 0; k < p->n_xs; k++)
-        l->x[k] = slice(p->xs[k], &l->block[k], i);
-    memset(l->next, 0, (size_t)p->n_carry * sizeof(*l->next));
-    memset(l->y, 0, (size_t)p->n_ys * sizeof(*l->y));
-    p->body(p->ctx, l->carry, l->x, l->next, l->y);
-    if (any_poison(l->next, p->n_carry) || any_poison(l->y, p->n_ys))
-        return !weir_graph_fail(l->g, "loop: the body left a result unset");
-    for (int k = 0; k < p->n_carry; k++)
-        if (!same_type(l->next[k], p->carry[k]))
-            return !weir_graph_fail(l->g, "loop: the body changes the type of carry %d", k);
-    for (int k = 0; k < p->n_ys; k++) {
-        l->ys[k * p->n + i] = l->y[k];
-        if (!same_type(l->y[k], l->ys[k * p->n]))
-            return !weir_graph_fail(l->g, "loop: result %d has not one type in all iterations", k);
+    if (weir_is_poison(v))
+        return v;
+    struct weir_body_of *of = v->graph->of;
+    if (of && !of->index && of->counts) {
+        weir_graph *open = v->graph->root->open;
+        of->index = weir_body_param(v->graph, WEIR_U32, &weir_scalar_shape);
+        v->graph->root->open = open;
     }
+    if (!of || !of->index)
+        return weir_graph_fail(v->graph, "loop_index: not a value of the body of a loop");
+    return of->index;
+}
+
+// The number of the iteration as a carried value, if the body asked for it.
+static void carry_index(struct weir_loop_builder *b)
+{
+    weir_value *index = b->body->of->index;
+    if (!index)
+        return;
+    int k = b->l.n_carry++;
+    b->l.param[k] = index;
+    b->l.next[k] = weir_add(index, weir_u32(b->g, 1));
+    b->body->root->open = b->body->of->parent;
+    b->first[k] = weir_u32(b->g, 0);
+    b->body->root->open = b->body;
+}
+
+static bool build_body(const struct weir_loop_params *p, struct weir_loop_builder *b, weir_value **y)
+{
+    p->body(p->ctx, b->l.param, b->slice, b->l.next, y);
+    if (weir_graph_status(b->g) != WEIR_OK)
+        return false;
+    if (any_poison(b->l.next, p->n_carry) || any_poison(y, p->n_ys))
+        return !weir_graph_fail(b->g, "loop: the body left a result unset");
+    for (int k = 0; k < p->n_carry; k++)
+        if (!same_type(b->l.next[k], p->carry[k]))
+            return !weir_graph_fail(b->g, "loop: the body changes the type of carry %d", k);
+    for (int k = 0; k < p->n_ys; k++)
+        weir_loop_result(b, y[k]);
+    carry_index(b);
     return true;
 }
 
-static bool run(const struct weir_loop_params *p, struct loop *l)
+static weir_value *make(const struct weir_loop_params *p, weir_graph *g)
 {
-    if (!check(p, l->g))
-        return false;
-    struct weir_arena *a = l->g->arena;
-    size_t size = sizeof(weir_value *), n_carry = (size_t)p->n_carry, n_ys = (size_t)p->n_ys;
-    l->carry = weir_arena_array(a, n_carry, size);
-    l->next = weir_arena_array(a, n_carry, size);
-    l->x = weir_arena_array(a, (size_t)p->n_xs, size);
-    l->block = weir_arena_array(a, (size_t)p->n_xs, size);
-    l->y = weir_arena_array(a, n_ys, size);
-    l->ys = weir_arena_array(a, n_ys * (size_t)p->n, size);
-    if (!l->carry || !l->next || !l->x || !l->block || !l->y || !l->ys)
-        return !weir_graph_fail(l->g, "loop: out of memory");
-    if (p->n_carry)
-        memcpy(l->next, p->carry, n_carry * size);
-    for (int64_t i = 0; i < p->n; i++)
-        if (!iterate(p, l, i))
-            return false;
-    return true;
+    struct weir_loop_builder b;
+    weir_value **y = weir_arena_array(g->arena, (size_t)p->n_ys, sizeof(*y));
+    if (!check(p, g) || !y || !weir_loop_begin(&b, g, p->n, false, p->n_carry, p->n_xs, p->n_ys))
+        return weir_graph_fail(g, "loop: out of memory"); // silent if an error came before
+    for (int k = 0; k < p->n_carry; k++)
+        weir_loop_carry(&b, p->carry[k]);
+    for (int k = 0; k < p->n_xs; k++)
+        weir_loop_slice(&b, p->xs[k]);
+    b.body->of->counts = true;
+    if (build_body(p, &b, y))
+        return weir_loop_end(&b);
+    weir_body_close(b.body);
+    return g->poison;
 }
 
 void weir_loop(const struct weir_loop_params *params, weir_value **carry, weir_value **ys)
 {
-    struct loop l = {.g = graph_of(params)};
-    bool ok = l.g && run(params, &l);
+    weir_graph *g = graph_of(params);
+    weir_value *v = g ? make(params, g) : NULL;
+    int skip = weir_is_poison(v) ? 0 : v->attrs.loop.l->n_carry;
     for (int k = 0; k < params->n_carry; k++)
-        carry[k] = ok ? enter(l.next[k]) : l.g ? l.g->poison : NULL;
+        carry[k] = weir_part(v, k);
     for (int k = 0; k < params->n_ys; k++)
-        ys[k] = ok ? stack(l.ys + k * params->n, params->n) : l.g ? l.g->poison : NULL;
+        ys[k] = weir_part(v, skip + k);
 }
 
 // --- cases: p[0] = iterations, p[1] = the carry or the stacked results ---
@@ -195,8 +261,11 @@ static bool cases(int idx, struct weir_op_case *c)
 
 const struct weir_op weir_op_loop = {
     .name = "loop",
-    .desc = "a value between two iterations: itself, but no product node",
-    .arity = 1,
-    .cls = WEIR_OP_COMPOSITE,
+    .desc = "a body repeated over carried values and slices",
+    .arity = -1,
+    .cls = WEIR_OP_LOOP,
+    .infer = infer_loop,
+    .vjp = weir_vjp_loop,
+    .jvp = weir_jvp_loop,
     .cases = cases,
 };

@@ -12,7 +12,7 @@
 extern const struct weir_op weir_op_select, weir_op_cast;
 
 extern const struct weir_op weir_op_input, weir_op_constant, weir_op_state, weir_op_assign,
-    weir_op_part;
+    weir_op_part, weir_op_param, weir_op_loop;
 extern const struct weir_op weir_op_reshape, weir_op_permute, weir_op_broadcast, weir_op_slice,
     weir_op_stop_gradient;
 extern const struct weir_op weir_op_sum, weir_op_reduce_max, weir_op_reduce_min, weir_op_any,

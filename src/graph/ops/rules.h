@@ -20,7 +20,7 @@
     X(pad) X(concat) X(cumsum) X(take) X(take_along) X(scatter_add) X(scatter)                   \
     X(scatter_add_along) X(dynamic_slice) X(dynamic_update) X(sort) X(cholesky)                  \
     X(triangular_solve) X(lu) X(fft)                                                             \
-    X(matmul) X(conv) X(conv_input_grad) X(conv_weight_grad)
+    X(matmul) X(conv) X(conv_input_grad) X(conv_weight_grad) X(loop)
 
 #define WEIR_RULES(X)                                                                            \
     WEIR_RULES_MAP(X) WEIR_RULES_VIEW(X) WEIR_RULES_REDUCE(X) WEIR_RULES_OPAQUE(X)

@@ -6,7 +6,7 @@
 #include "graph/ops/rows.h"
 
 const struct weir_op *const weir_ops[] = {
-    &weir_op_input, &weir_op_constant, &weir_op_state, &weir_op_assign, &weir_op_part,
+    &weir_op_input, &weir_op_constant, &weir_op_state, &weir_op_assign, &weir_op_part, &weir_op_param,
 #define WEIR_MAP1(name, types, result, fill, rules, desc) &weir_op_##name,
 #define WEIR_MAP2(name, types, result, fill, rules, desc) &weir_op_##name,
 #define WEIR_MAP3(name, types, result, fill, rules, desc) &weir_op_##name,
@@ -22,6 +22,7 @@ const struct weir_op *const weir_ops[] = {
     &weir_op_scatter_add_along, &weir_op_dynamic_slice, &weir_op_dynamic_update,
     &weir_op_cumsum, &weir_op_sort, &weir_op_argsort,
     &weir_op_cholesky, &weir_op_triangular_solve, &weir_op_lu, &weir_op_fft, &weir_op_host_call,
+    &weir_op_loop,
 #define X(name) &weir_op_##name,
     WEIR_COMPOSITE_ROWS(X)
 #undef X
