@@ -359,6 +359,43 @@ START_TEST(in_place_hazard)
 }
 END_TEST
 
+// New states that are views of a value, in another order or a part of it, cannot be written at once.
+START_TEST(new_states_may_be_views)
+{
+    const char *names[] = { "host", selector };
+    for (int d = 0; d < 2; d++) {
+        weir_device *dev = open_device(names[d], 0);
+        weir_graph *g = NULL;
+        weir_program *p = NULL;
+        weir_state *turned = NULL, *part = NULL;
+        float x[6] = { 1, 2, 3, 4, 5, 6 }, got[6], sum;
+        if (!dev)
+            continue;
+        test_ok(weir_graph_create(&test_log, &g));
+        test_ok(weir_state_create(dev, WEIR_F32, weir_shape(2, 3), "turned", &turned));
+        test_ok(weir_state_create(dev, WEIR_F32, weir_shape(2, 2), "part", &part));
+        weir_value *in = weir_input(g, WEIR_F32, weir_shape(3, 2), "x");
+        weir_value *y = weir_cumsum(in, 0), *z = weir_cumsum(in, 1);
+        weir_value *out = weir_sum(weir_mul(y, z), weir_all_axes, false);
+        weir_assign(turned, weir_transpose(y, 0, 1));
+        weir_assign(part, weir_slice(z, 0, 1, 3, 1));
+        test_ok(weir_compile(dev, &out, 1, NULL, &p));
+        test_ok(weir_run(p, &(struct weir_binding) { in, x }, 1));
+        test_ok(weir_read(p, 0, &sum));
+        ck_assert_float_eq(sum, 1 * 1 + 2 * 3 + 4 * 3 + 6 * 7 + 9 * 5 + 12 * 11);
+        test_ok(weir_state_read(turned, got));
+        ck_assert_mem_eq(got, ((float[]) { 1, 4, 9, 2, 6, 12 }), sizeof(got));
+        test_ok(weir_state_read(part, got));
+        ck_assert_mem_eq(got, ((float[]) { 3, 7, 5, 11 }), 4 * sizeof(float));
+        weir_program_destroy(&p);
+        weir_state_destroy(&turned);
+        weir_state_destroy(&part);
+        weir_graph_destroy(&g);
+        weir_device_close(&dev);
+    }
+}
+END_TEST
+
 static enum weir_status twice(void *ctx, const void *const *in, void *const *out)
 {
     int *calls = ctx;
@@ -499,6 +536,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, memory);
     tcase_add_test(tcase, in_place_hazard);
+    tcase_add_test(tcase, new_states_may_be_views);
     tcase_add_test(tcase, host_calls);
     tcase_add_test(tcase, bad_input);
     tcase_add_test(tcase, empty_tensors);

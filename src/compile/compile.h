@@ -173,6 +173,9 @@ void weir_operand_of(struct weir_emit_state *c, weir_value *v, struct weir_opera
 void weir_operand_through(struct weir_emit_state *c, weir_value *v, struct weir_operand *out);
 struct weir_planned *weir_launch_add(struct weir_emit_state *c, const struct weir_planned *l);
 bool weir_operand_contiguous(const struct weir_operand *o);
+// Whether a copy of `from` to slot `to` has all of its source in the same order, so that the source may
+// be written there in the first place.
+bool weir_copy_is_whole(const struct weir_emit_state *c, const struct weir_operand *from, int to);
 // Says that in `launch` (an index) `out` and `in` are touched at the same row-major index only, so
 // that they may share memory. Ignored unless both are whole and row-major.
 void weir_may_share(struct weir_emit_state *c, int launch, const struct weir_operand *out,

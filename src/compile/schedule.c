@@ -229,7 +229,7 @@ static enum weir_status add_assigns(struct weir_emit_state *c)
         g->n_nodes = 1;
         g->from = from[i];
         g->copy_to = to;
-        g->copy = WEIR_COPY_STATE;
+        g->copy = weir_copy_is_whole(c, &from[i], to) ? WEIR_COPY_STATE : WEIR_COPY_PLAIN;
     }
     return WEIR_OK;
 }

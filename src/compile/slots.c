@@ -153,6 +153,12 @@ bool weir_operand_contiguous(const struct weir_operand *o)
     return true;
 }
 
+bool weir_copy_is_whole(const struct weir_emit_state *c, const struct weir_operand *from, int to)
+{
+    return from->offset == 0 && weir_operand_contiguous(from) &&
+           c->slots[from->slot].size == c->slots[to].size;
+}
+
 void weir_may_share(struct weir_emit_state *c, int launch, const struct weir_operand *out,
                     const struct weir_operand *in)
 {

@@ -46,11 +46,8 @@ static int part_slot(struct weir_emit_state *c, const weir_value *v, int k)
 static enum weir_status copy(struct weir_emit_state *c, const struct weir_operand *from, int to,
                              enum weir_copy_kind kind)
 {
-    // The copy is all of its source in the same order, or it has to be made.
-    bool whole = from->offset == 0 && weir_operand_contiguous(from) &&
-                 c->slots[from->slot].size == c->slots[to].size;
-    struct weir_group g = { .kind = WEIR_GROUP_COPY, .id = -1, .from = *from, .copy_to = to,
-                            .copy = whole ? kind : WEIR_COPY_PLAIN };
+    struct weir_group g = { .kind = WEIR_GROUP_COPY, .id = -1, .from = *from, .copy_to = to };
+    g.copy = weir_copy_is_whole(c, from, to) ? kind : WEIR_COPY_PLAIN;
     if (weir_shape_size(&from->shape) == 0)
         return WEIR_OK;
     return weir_device_is_host(c->dev) ? weir_write_copy_host(c, &g) : weir_write_copy(c, &g);
