@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks whole against PyTorch in double: output and every gradient from given weights. The graph
+// The networks whole against PyTorch in double (the unet: diffusers' UNet2DModel; tools/parity/models.py):
+// output and every gradient from given weights. The graph
 // runs on the double oracle, so what is left is the rounding of constants to f32 (frequencies, 1/n,
 // scales: relative 2^-24 each), at most a few dozen of them on any path: 64 * 2^-24 of the largest
 // magnitude of the tensor is the bound. A gradient that is zero in exact arithmetic (the bias of the
@@ -140,11 +141,11 @@ static void check(struct network *w)
     ck_assert_uint_eq(w->golden->n, 5 + 2 * (size_t)w->n);
 }
 
-START_TEST(unet_matches_pytorch)
+START_TEST(unet_matches_diffusers)
 {
     struct network w = { 0 };
-    struct weir_model_config config = { .item = weir_shape(8, 8, 2), .classes = 3, .width = 8, .mult = { 1, 2 },
-                                        .layers = 1, .groups = 4, .heads = 2 };
+    struct weir_model_config config = { .item = weir_shape(8, 8, 2), .classes = 3, .width = 4, .mult = { 1, 2, 4 },
+                                        .layers = 2, .groups = 2, .heads = 2 };
     build(&w, "unet.safetensors", &weir_model_unet, &config);
     check(&w);
 }
@@ -165,7 +166,7 @@ int main(void)
     Suite *suite = suite_create("models");
     TCase *tcase = tcase_create("pytorch");
     tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, unet_matches_pytorch);
+    tcase_add_test(tcase, unet_matches_diffusers);
     tcase_add_test(tcase, dit_matches_pytorch);
     suite_add_tcase(suite, tcase);
     return test_main(suite);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of the networks and optimizers, computed by PyTorch in double precision.
 
-usage: models.py OUT_DIR      (any PyTorch from 1.13 on; Debian: python3-torch)
+usage: models.py OUT_DIR [unet|dit|optim]...      PyTorch 2 and, for the unet, diffusers (0.42 was used)
 
 Writes unet.safetensors, dit.safetensors and optim.safetensors: weights under their own names, inputs,
-outputs, and the gradient of every weight under "grad.<name>". The modules below are this project's own
-statement of diffusers' UNet2DModel and of DiT, in the sizes the tests use.
+outputs, and the gradient of every weight under "grad.<name>"; the versions stand in the metadata. The unet
+is diffusers' UNet2DModel itself, in the structure of the recipes at a size for tests; the DiT is this
+project's own statement of it.
 """
 import json
 import math
@@ -20,8 +21,8 @@ import torch.nn.functional as F
 torch.set_default_dtype(torch.float64)
 
 
-def save(path, tensors):
-    header, blobs, at = {"__metadata__": {"torch": torch.__version__}}, [], 0
+def save(path, tensors, **versions):
+    header, blobs, at = {"__metadata__": {"torch": torch.__version__, **versions}}, [], 0
     names = {torch.float64: "F64", torch.int32: "I32"}
     for name, t in tensors.items():
         data = t.detach().contiguous().numpy().tobytes()
@@ -50,100 +51,40 @@ class Box(nn.Module):
             setattr(self, name, child)
 
 
-class Resnet(nn.Module):
-    def __init__(self, i, o, e, groups):
+class TimeFeatures(nn.Module):
+    """Takes the place of diffusers' time_proj, which computes in f32 whatever the model's type."""
+
+    def __init__(self, width):
         super().__init__()
-        self.norm1, self.conv1 = nn.GroupNorm(groups, i), nn.Conv2d(i, o, 3, padding=1)
-        self.time_emb_proj = nn.Linear(e, o)
-        self.norm2, self.conv2 = nn.GroupNorm(groups, o), nn.Conv2d(o, o, 3, padding=1)
-        if i != o:
-            self.conv_shortcut = nn.Conv2d(i, o, 1)
+        self.width = width
 
-    def forward(self, x, e):
-        h = self.conv1(F.silu(self.norm1(x))) + self.time_emb_proj(F.silu(e))[:, :, None, None]
-        h = self.conv2(F.silu(self.norm2(h)))
-        return (self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x) + h
-
-
-class Attention(nn.Module):
-    def __init__(self, c, heads, groups):
-        super().__init__()
-        self.heads, self.group_norm = heads, nn.GroupNorm(groups, c)
-        self.to_q, self.to_k, self.to_v = (nn.Linear(c, c) for _ in range(3))
-        self.to_out = nn.ModuleList([nn.Linear(c, c)])
-
-    def forward(self, x):
-        b, c, h, w = x.shape
-        y = self.group_norm(x).reshape(b, c, h * w).transpose(1, 2)
-        q, k, v = (f(y).reshape(b, h * w, self.heads, -1).transpose(1, 2) for f in (self.to_q, self.to_k, self.to_v))
-        p = (q @ k.transpose(2, 3) / math.sqrt(c // self.heads)).softmax(-1)
-        y = self.to_out[0]((p @ v).transpose(1, 2).reshape(b, h * w, c))
-        return x + y.transpose(1, 2).reshape(b, c, h, w)
+    def forward(self, timesteps):
+        return time_features(timesteps / 1000, self.width)
 
 
 class UNet(nn.Module):
-    def __init__(self, channels, width, mult, layers, groups, heads, classes):
+    """UNet2DModel with flow times: t in 0 .. 1 is timestep 1000 t."""
+
+    def __init__(self, channels, side, width, mult, layers, groups, heads, classes):
         super().__init__()
-        e, self.width, n = 4 * width, width, len(mult)
-        self.time_embedding = Box(linear_1=nn.Linear(width, e), linear_2=nn.Linear(e, e))
-        self.class_embedding = nn.Embedding(classes + 1, e)
-        self.conv_in = nn.Conv2d(channels, width, 3, padding=1)
-        skips, c = [width], width
-        self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
-        for l, m in enumerate(mult):
-            block = Box(resnets=nn.ModuleList())
-            if l == n - 1:
-                block.attentions = nn.ModuleList()
-            for _ in range(layers):
-                block.resnets.append(Resnet(c, width * m, e, groups))
-                c = width * m
-                if l == n - 1:
-                    block.attentions.append(Attention(c, heads, groups))
-                skips.append(c)
-            if l < n - 1:
-                block.downsamplers = nn.ModuleList([Box(conv=nn.Conv2d(c, c, 3, stride=2, padding=1))])
-                skips.append(c)
-            self.down_blocks.append(block)
-        self.mid_block = Box(resnets=nn.ModuleList([Resnet(c, c, e, groups), Resnet(c, c, e, groups)]),
-                             attentions=nn.ModuleList([Attention(c, heads, groups)]))
-        for i, m in enumerate(reversed(mult)):
-            block = Box(resnets=nn.ModuleList())
-            if i == 0:
-                block.attentions = nn.ModuleList()
-            for _ in range(layers + 1):
-                block.resnets.append(Resnet(c + skips.pop(), width * m, e, groups))
-                c = width * m
-                if i == 0:
-                    block.attentions.append(Attention(c, heads, groups))
-            if i < n - 1:
-                block.upsamplers = nn.ModuleList([Box(conv=nn.Conv2d(c, c, 3, padding=1))])
-            self.up_blocks.append(block)
-        self.conv_norm_out, self.conv_out = nn.GroupNorm(groups, c), nn.Conv2d(c, channels, 3, padding=1)
+        from diffusers import UNet2DModel
+        n, plain = len(mult), len(mult) - 1
+        self.net = UNet2DModel(
+            sample_size=side, in_channels=channels, out_channels=channels, layers_per_block=layers,
+            block_out_channels=[width * m for m in mult], norm_num_groups=groups,
+            down_block_types=["DownBlock2D"] * plain + ["AttnDownBlock2D"],
+            up_block_types=["AttnUpBlock2D"] + ["UpBlock2D"] * plain,
+            attention_head_dim=width * mult[n - 1] // heads, num_class_embeds=classes + 1)
+        ours, t = TimeFeatures(width), torch.tensor([0.0, 250.0, 812.5, 1000.0])
+        # both round the frequency and theirs the angle to f32, at most 1000: 3 * 2^-24 * 1000
+        assert (self.net.time_proj(t) - ours(t)).abs().max() < 3 * 2.0 ** -24 * 1000
+        self.net.time_proj = ours
+
+    def named_parameters(self):
+        return self.net.named_parameters()
 
     def forward(self, x, t, label):
-        te = self.time_embedding
-        e = te.linear_2(F.silu(te.linear_1(time_features(t, self.width)))) + self.class_embedding(label)
-        x = self.conv_in(x)
-        skips = [x]
-        for block in self.down_blocks:
-            for j, r in enumerate(block.resnets):
-                x = r(x, e)
-                if hasattr(block, "attentions"):
-                    x = block.attentions[j](x)
-                skips.append(x)
-            if hasattr(block, "downsamplers"):
-                x = block.downsamplers[0].conv(x)
-                skips.append(x)
-        m = self.mid_block
-        x = m.resnets[1](m.attentions[0](m.resnets[0](x, e)), e)
-        for block in self.up_blocks:
-            for j, r in enumerate(block.resnets):
-                x = r(torch.cat([x, skips.pop()], 1), e)
-                if hasattr(block, "attentions"):
-                    x = block.attentions[j](x)
-            if hasattr(block, "upsamplers"):
-                x = block.upsamplers[0].conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        return self.conv_out(F.silu(self.conv_norm_out(x)))
+        return self.net(x, 1000 * t, class_labels=label).sample
 
 
 class DiTBlock(nn.Module):
@@ -195,9 +136,9 @@ class DiT(nn.Module):
         return y.reshape(b, h // p, w // p, p, p, ch).permute(0, 5, 1, 3, 2, 4).reshape(b, ch, h, w)
 
 
-def golden(path, net, channels, side, classes, seed):
+def golden(path, net, channels, side, classes, seed, **versions):
     torch.manual_seed(seed)
-    for p in net.parameters():  # every weight matters, none is zero; exactly representable in f32
+    for _, p in net.named_parameters():  # every weight matters, none is zero; exactly representable in f32
         p.data = (torch.randn_like(p) * (0.5 / math.sqrt(max(1, p[0].numel())) if p.dim() > 1 else 0.2)).float().double()
     x = torch.randn(2, channels, side, side).float().double()
     t = torch.tensor([0.25, 0.8125])
@@ -209,7 +150,7 @@ def golden(path, net, channels, side, classes, seed):
     tensors = {"in.x": nhwc(x), "in.t": t, "in.label": label.int(), "in.c": nhwc(c), "out.y": nhwc(y)}
     for name, p in net.named_parameters():
         tensors[name], tensors["grad." + name] = p, p.grad
-    save(path, tensors)
+    save(path, tensors, **versions)
 
 
 def optimizers(path):
@@ -233,11 +174,19 @@ def optimizers(path):
     save(path, tensors)
 
 
+def unet(path):
+    import diffusers
+    golden(path, UNet(2, 8, 4, (1, 2, 4), 2, 2, 2, 3), 2, 8, 3, 1, diffusers=diffusers.__version__)
+
+
+def dit(path):
+    golden(path, DiT(1, 8, 2, 16, 2, 2, 3), 1, 8, 3, 2)
+
+
 def main():
-    out = sys.argv[1]
-    golden(out + "/unet.safetensors", UNet(2, 8, (1, 2), 1, 4, 2, 3), 2, 8, 3, 1)
-    golden(out + "/dit.safetensors", DiT(1, 8, 2, 16, 2, 2, 3), 1, 8, 3, 2)
-    optimizers(out + "/optim.safetensors")
+    makers = {"unet": unet, "dit": dit, "optim": optimizers}
+    for name in sys.argv[2:] or makers:
+        makers[name]("%s/%s.safetensors" % (sys.argv[1], name))
 
 
 main()
