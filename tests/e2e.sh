@@ -67,7 +67,9 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
     cmp a.npz b.npz || fail "sample files differ"
     ;;
 bench) # the table of a small step, and a name that nothing has
-    expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 --device host
+    expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 \
+        --json bench.json --device host
+    grep -q '"schema": 1' bench.json && grep -q '"first_step_s": ' bench.json || fail "bench.json lacks its rows"
     grep -q "^step [0-9.]* ms, median of 3" out.txt || fail "no time of a step"
     grep -qE "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+%$" out.txt || fail "no row for matmul"
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op nonesuch --device host

@@ -53,6 +53,20 @@ static void family_of(const char *label, char *dst, size_t n)
     snprintf(dst, n, "%.*s", (int)length, label);
 }
 
+// A line of /proc/self/status in bytes; 0 where there is none.
+static double memory_now(const char *key)
+{
+    char line[128];
+    double kilobytes = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f))
+        if (!strncmp(line, key, strlen(key)))
+            kilobytes = atof(line + strlen(key));
+    if (f)
+        fclose(f);
+    return 1024 * kilobytes;
+}
+
 static int by_time(const void *a, const void *b)
 {
     double x = ((const struct family *)a)->s, y = ((const struct family *)b)->s;
@@ -107,13 +121,16 @@ static enum weir_status profile(const struct bench_params *p, weir_step *step)
     return status;
 }
 
-static enum weir_status time_steps(const struct bench_params *p, weir_step *step, const struct batch *b)
+// `held`: bytes the process had before the model was made.
+static enum weir_status time_steps(const struct bench_params *p, const char *name, double held, weir_step *step,
+                                   const struct batch *b)
 {
     const struct weir_program_info *info = weir_step_info(step);
     double *s = calloc((size_t)p->repeats, sizeof(*s)), spread, start = bench_now();
     enum weir_status status = s ? one_step(step, b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
-    printf("compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n", info->compile_s,
-           bench_now() - start, info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
+    double first = bench_now() - start;
+    printf("compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n", info->compile_s, first,
+           info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
     for (int i = 0; i < p->repeats + 1 && !status; i++) {
         start = bench_now();
         status = one_step(step, b, i + 1);
@@ -121,7 +138,11 @@ static enum weir_status time_steps(const struct bench_params *p, weir_step *step
             s[i - 1] = bench_now() - start;
     }
     if (!status) {
-        double median = bench_median(s, p->repeats, &spread);
+        double median = bench_median(s, p->repeats, &spread), peak = memory_now("VmHWM:") - held;
+        bench_add_row(p, name, s, p->repeats,
+                      json_pack("{s:f, s:f, s:i, s:I, s:f}", "compile_s", info->compile_s, "first_step_s", first,
+                                "launches", info->launches, "planned", (json_int_t)info->peak, "peak_memory", peak));
+        printf("process memory %.0f MB above what it held before\n", 1e-6 * peak);
         printf("step %.2f ms, median of %d (spread %.1f %%), %.2f it/s\n", 1e3 * median, p->repeats, 100 * spread,
                1 / median);
     }
@@ -134,6 +155,7 @@ enum weir_status bench_model(const struct bench_params *p, const struct weir_rec
     struct weir_run_state run;
     struct batch batch = { 0 };
     weir_step *step = NULL;
+    double held = memory_now("VmRSS:");
     enum weir_status status = weir_run_init(&p->log, p->dev, recipe, true, &run);
     if (status)
         return status;
@@ -141,7 +163,7 @@ enum weir_status bench_model(const struct bench_params *p, const struct weir_rec
     if (!status)
         status = weir_step_create(&p->log, p->dev, &run.setup, run.params, NULL, &step);
     if (!status)
-        status = time_steps(p, step, &batch);
+        status = time_steps(p, recipe->name, held, step, &batch);
     if (!status)
         status = profile(p, step);
     weir_step_destroy(&step);

@@ -126,6 +126,7 @@ static enum weir_status time_row(const struct bench_params *p, const struct op_r
         double median = bench_median(s, p->repeats, &spread);
         printf("%-48s %10.3f ms %9.1f GFLOP/s  spread %.0f %%\n", name, 1e3 * median, 1e-9 * flops(r) / median, 100 * spread);
         fflush(stdout);
+        bench_add_row(p, name, s, p->repeats, json_pack("{s:f}", "flop", flops(r)));
     }
     free(s);
     return status;

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "bench.h"
 #include "commands.h"
+
+enum { JSON_SCHEMA = 1 };
 
 double bench_now(void)
 {
@@ -29,9 +32,32 @@ double bench_median(double *s, int n, double *spread)
     return median;
 }
 
+void bench_add_row(const struct bench_params *p, const char *name, const double *s, int n, json_t *more)
+{
+    json_t *row = json_object(), *times = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(times, json_real(s[i]));
+    json_object_set_new(row, "name", json_string(name));
+    json_object_set_new(row, "s", times);
+    json_object_update(row, more);
+    json_decref(more);
+    json_array_append_new(p->rows, row);
+}
+
+static enum weir_status save(const struct bench_params *p, const char *path)
+{
+    const struct weir_device_info *d = weir_device_info(p->dev);
+    json_t *root = json_pack("{s:i, s:s, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "schema", JSON_SCHEMA, "weir", weir_version(),
+                             "device", "backend", d->backend, "name", d->name, "platform", d->platform, "driver", d->driver,
+                             "time", (json_int_t)time(NULL), "rows", p->rows);
+    enum weir_status status = weir_json_save(&p->log, path, root);
+    json_decref(root);
+    return status;
+}
+
 static int run(int argc, char **argv)
 {
-    const char *words[2], *device = NULL, *repeats = NULL, *sets[64];
+    const char *words[2], *device = NULL, *repeats = NULL, *json = NULL, *sets[64];
     int n_words, n_sets = 0;
     struct bench_params p = { .log = cli_log(WEIR_LOG_INFO), .repeats = 9 };
     struct weir_recipe recipe;
@@ -39,6 +65,7 @@ static int run(int argc, char **argv)
         { "set", .list = sets, .list_max = 64, .n_list = &n_sets },
         { "device", .value = &device },
         { "repeats", .value = &repeats },
+        { "json", .value = &json },
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, 2, &n_words))
         return EXIT_USAGE;
@@ -57,8 +84,12 @@ static int run(int argc, char **argv)
         status = weir_recipe_set(&p.log, &recipe, sets[i]);
     if (!status)
         status = cli_open_device(&p.log, device, &p.dev);
+    p.rows = json_array();
     if (!status)
         status = model ? bench_model(&p, &recipe) : bench_op(&p);
+    if (!status && json)
+        status = save(&p, json);
+    json_decref(p.rows);
     weir_device_close(&p.dev);
     return cli_exit_code(status);
 }
@@ -70,6 +101,7 @@ const struct weir_command weir_command_bench = {
     .help = "  model RECIPE      a training step: compile time, milliseconds, memory, launches, time by kernel\n"
             "  op [NAME]         matrix products and convolutions whose name contains NAME (default: all)\n"
             "  --repeats N       timed runs, of which the median is shown (default 9)\n"
+            "  --json FILE       also write every timed run there\n"
             "  --set KEY=VALUE   model: change a key of the recipe (repeatable)\n"
             "  --device SEL      host, opencl:N, part of a name, auto (default)\n",
     .run = run,
