@@ -279,10 +279,10 @@ static const struct {
     uint32_t hidden;
     struct weir_compile_params params;
 } variants[] = {
-    { "host without a plan", false, 0, { .no_plan = true } },
+    { "host between guards", false, 0, { .guards = true } },
     { "fused", true, 0, { 0 } },
     { "unfused", true, 0, { .no_fusion = true } },
-    { "fused without a plan", true, 0, { .no_plan = true } },
+    { "fused between guards", true, 0, { .guards = true } },
     { "grouped", true, WEIR_CAP_WIDE, { 0 } },
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every op row by every one of its cases on one device: the bits of the host's loop nests (all NaNs
-// being one value), fused and unfused. All cases of a row are one program, so that a stray write of
-// one shows in another; memory is poisoned before each run with two patterns in turn, and inputs
-// and constants are compared afterwards.
+// being one value), fused and unfused. All cases of a row are one program. It runs with every tensor,
+// intermediates and scratch too, between guards (weir_compile_params.guards), and fused once more with
+// memory planned as usual. Memory is poisoned before each run with two patterns in turn, and inputs and
+// constants are compared afterwards.
 //
 //   test-ops-device SELECTOR [MASK [NAME [DUMP]]]
 //
@@ -110,17 +111,15 @@ static void check_outputs(struct row_test *r, weir_program *p, const struct weir
     }
 }
 
-static void run_row(const struct weir_op *op, bool fused)
+static void run_program(struct row_test *r, const struct weir_op *op, bool fused, bool guards)
 {
-    struct row_test *r = calloc(1, sizeof(*r));
-    ck_assert_ptr_nonnull(r);
-    row_test_make(op, r);
-    struct weir_compile_params params = { .no_fusion = !fused, .label = op->name, .dump_dir = dump_dir };
+    struct weir_compile_params params = { .no_fusion = !fused, .guards = guards, .label = op->name,
+                                          .dump_dir = dump_dir };
     weir_program *p = NULL;
     test_ok(weir_compile(dev, r->outputs, r->n, &params, &p));
-    static const uint32_t poison[2] = { 0x7fc12345u, 0x01010101u };
+    static const uint32_t poison[2] = { 0x7fc17fc1u, 0x01010101u };
     for (int k = 0; k < 2; k++) {
-        if (p->memory)
+        if (p->memory && !guards) // with guards a run does that itself
             test_ok(weir_buf_fill(p->memory, 0, poison[k], p->memory->size & ~(size_t)3));
         void *constants = contents(p->constants), *inputs = NULL;
         if (k == 0) // the first run binds, the second repeats it
@@ -133,6 +132,16 @@ static void run_row(const struct weir_op *op, bool fused)
         check_untouched(p->inputs, inputs, "inputs", op);
     }
     weir_program_destroy(&p);
+}
+
+static void run_row(const struct weir_op *op, bool fused)
+{
+    struct row_test *r = calloc(1, sizeof(*r));
+    ck_assert_ptr_nonnull(r);
+    row_test_make(op, r);
+    run_program(r, op, fused, true);
+    if (fused)
+        run_program(r, op, fused, false);
     row_test_free(r);
 }
 

@@ -223,6 +223,13 @@ struct weir_program_input {
     bool used, bound;
 };
 
+// A tensor between guards (guards.c).
+struct weir_guarded {
+    weir_buf *buf;
+    size_t offset, size;
+    const char *name, *writer;
+};
+
 struct weir_program {
     weir_device *dev;
     weir_arena *arena;
@@ -239,7 +246,18 @@ struct weir_program {
     enum weir_status call_status; // of host calls, sticky within a run
     struct weir_program_info info;
     const char *label;
+    struct weir_guarded *guarded; // NULL: no guards
+    int n_guarded, pattern;
+    bool unchecked; // a run was made since the guards were looked at
 };
+
+// Guards (guards.c): bytes on each side of a tensor.
+enum { WEIR_GUARD_SIZE = 256 };
+void weir_guards_place(const struct weir_emit_state *c, struct weir_slot *s, size_t *end); // behind *end
+enum weir_status weir_guards_fill(weir_buf *buf, int pattern); // NULL is no buffer
+enum weir_status weir_guards_take(const struct weir_emit_state *c, struct weir_program *p);
+enum weir_status weir_guards_before_run(struct weir_program *p);
+enum weir_status weir_guards_after_run(struct weir_program *p);
 
 enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p); // record.c
 void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values); // dump.c

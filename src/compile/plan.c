@@ -158,6 +158,10 @@ static void place_all(struct weir_emit_state *c, struct item *items, int n, stru
     qsort(items, (size_t)n, sizeof(*items), by_size);
     for (int i = 0; i < n; i++) {
         struct weir_slot *s = &c->slots[items[i].slot];
+        if (c->params->guards) {
+            weir_guards_place(c, s, &c->arena_size);
+            continue;
+        }
         if (c->params->no_plan)
             s->offset = c->arena_size;
         else
@@ -220,8 +224,9 @@ enum weir_status weir_plan(struct weir_emit_state *c)
 {
     const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
     find_lifetimes(c);
-    drop_copies(c);
-    if (!c->params->no_plan)
+    if (!c->params->guards) // what is written lies in the arena then
+        drop_copies(c);
+    if (!c->params->no_plan && !c->params->guards)
         share_in_place(c);
     struct item *items = weir_arena_array(c->arena, (size_t)c->n_slots + 1, sizeof(*items));
     struct weir_slot **placed = weir_arena_array(c->arena, (size_t)c->n_slots + 1, sizeof(*placed));

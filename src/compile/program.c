@@ -186,7 +186,10 @@ enum weir_status weir_run(weir_program *program, const struct weir_binding *bind
             return weir_fail(log, WEIR_INVALID, "%s: input %s was never bound", program->label,
                              program->input[i].name);
     program->call_status = WEIR_OK;
-    status = weir_list_replay(program->dev, program->list);
+    if (program->guarded)
+        status = weir_guards_before_run(program);
+    if (status == WEIR_OK)
+        status = weir_list_replay(program->dev, program->list);
     if (status == WEIR_OK)
         status = program->call_status;
 error:
@@ -198,6 +201,8 @@ enum weir_status weir_wait(weir_program *program)
     if (!program)
         return WEIR_INVALID;
     enum weir_status status = weir_device_finish(program->dev);
+    if (status == WEIR_OK && program->unchecked)
+        status = weir_guards_after_run(program);
     return status != WEIR_OK ? status : program->call_status;
 }
 

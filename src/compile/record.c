@@ -20,6 +20,10 @@ static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
         struct weir_slot *s = &c->slots[i];
         if (s->home != home || s->first < 0)
             continue;
+        if (c->params->guards) {
+            weir_guards_place(c, s, &at);
+            continue;
+        }
         s->offset = at;
         at = align_up(at + s->size, align);
     }
@@ -44,16 +48,26 @@ static enum weir_status fill_constants(struct weir_emit_state *c, weir_buf *buf)
     return WEIR_OK;
 }
 
+static enum weir_status make_guards(const struct weir_emit_state *c, struct weir_program *p)
+{
+    enum weir_status status = weir_guards_take(c, p);
+    if (status == WEIR_OK)
+        status = weir_guards_fill(p->constants, 0);
+    return status == WEIR_OK ? weir_guards_fill(p->inputs, 0) : status;
+}
+
 static enum weir_status make_buffers(struct weir_emit_state *c, struct weir_program *p)
 {
     size_t constants = lay_out(c, WEIR_SLOT_CONSTANT), inputs = lay_out(c, WEIR_SLOT_INPUT);
     enum weir_status status = make_buffer(c, constants, &p->constants);
     if (status == WEIR_OK)
-        status = fill_constants(c, p->constants);
-    if (status == WEIR_OK)
         status = make_buffer(c, inputs, &p->inputs);
     if (status == WEIR_OK)
         status = make_buffer(c, c->arena_size, &p->memory);
+    if (status == WEIR_OK && c->params->guards)
+        status = make_guards(c, p);
+    if (status == WEIR_OK)
+        status = fill_constants(c, p->constants);
     if (status == WEIR_NOMEM)
         weir_plan_explain(c);
     return status;

@@ -190,9 +190,11 @@ static enum weir_status create_flags(weir_step *s, weir_device *dev)
 }
 
 enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                  weir_params *params, const char *dump_dir, weir_step **out)
+                                  weir_params *params, const struct weir_compile_params *compile,
+                                  weir_step **out)
 {
     enum weir_status status;
+    struct weir_compile_params as = compile ? *compile : (struct weir_compile_params) { 0 };
     int n = weir_params_count(params);
     weir_step *s = calloc(1, sizeof(*s));
     weir_value **grad = calloc((size_t)n + 1, sizeof(*grad)), *outputs[N_OUTPUTS];
@@ -210,8 +212,8 @@ enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, 
     if (status)
         goto error;
     build(s, outputs, grad);
-    status = weir_compile(dev, outputs, N_OUTPUTS,
-                          &(struct weir_compile_params) { .dump_dir = dump_dir, .label = "train-step" }, &s->program);
+    as.label = "train-step";
+    status = weir_compile(dev, outputs, N_OUTPUTS, &as, &s->program);
     if (status)
         goto error;
     free(grad);

@@ -29,9 +29,11 @@ enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_r
 
 typedef struct weir_step weir_step;
 
-// `params` is allocated on `dev`, with ema when recipe.train.ema > 0 and the optimizer's slots.
+// `params` is allocated on `dev`, with ema when recipe.train.ema > 0 and the optimizer's slots. `compile`
+// may be NULL; its label is not used.
 enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                  weir_params *params, const char *dump_dir, weir_step **out);
+                                  weir_params *params, const struct weir_compile_params *compile,
+                                  weir_step **out);
 void weir_step_destroy(weir_step **step);
 
 // Enqueues update number `index` on `accumulate` microbatches: data[i] (batch, item..), label[i] (batch).

@@ -150,7 +150,8 @@ static enum weir_status start(struct training *t)
     if (!status)
         status = open_loader(t);
     if (!status)
-        status = weir_step_create(&t->log, t->p->dev, &t->run.setup, t->run.params, t->p->dump_dir, &t->step);
+        status = weir_step_create(&t->log, t->p->dev, &t->run.setup, t->run.params,
+                                  &(struct weir_compile_params) { .dump_dir = t->p->dump_dir }, &t->step);
     if (status)
         return status;
     const struct weir_program_info *pi = weir_step_info(t->step);
