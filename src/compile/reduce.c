@@ -89,24 +89,20 @@ static int64_t power(int level)
     return n;
 }
 
-// Runs of 64 terms; their sums are the terms of the next level. Missing terms are the identity.
-static void column_loops(const struct column *k, bool wide, const char *count, int depth,
-                         struct weir_strbuf *out)
+// The accumulators, and one loop a level around the terms.
+static void open_levels(const struct column *k, const char *ctype, const char *count, int *depth, bool wide,
+                        struct weir_strbuf *out)
 {
-    struct weir_body *b = k->b;
-    const char *ctype = weir_fold_ctype(&k->fold, wide);
-    char ind[64];
-    memset(ind, ' ', sizeof(ind));
     for (int l = 0; l < k->levels; l++) {
-        indent_by(depth, out);
+        indent_by(*depth, out);
         weir_strbuf_printf(out, "%s a%d[%d];\n", ctype, l, wide ? VECS : 16);
     }
     for (int l = k->levels - 1; l >= 0; l--) {
-        indent_by(depth, out);
+        indent_by(*depth, out);
         weir_strbuf_printf(out, "for (int q = 0; q < %s; q++)\n", count);
-        indent_by(depth + 1, out);
+        indent_by(*depth + 1, out);
         weir_strbuf_printf(out, "a%d[q] = (%s)(%s);\n", l, ctype, k->fold.identity);
-        indent_by(depth, out);
+        indent_by(*depth, out);
         if (l == k->levels - 1)
             weir_strbuf_printf(out, "for (int t%d = 0; t%d < %lld; t%d += %lld) {\n", l, l,
                                (long long)k->n, l, (long long)power(l));
@@ -114,8 +110,59 @@ static void column_loops(const struct column *k, bool wide, const char *count, i
             weir_strbuf_printf(out, "for (int t%d = t%d; t%d < min(t%d + %lld, %lld); t%d += %lld) {\n",
                                l, l + 1, l, l + 1, (long long)power(l + 1), (long long)k->n, l,
                                (long long)power(l));
-        depth++;
+        ++*depth;
     }
+}
+
+// Each level's sum becomes a term of the next.
+static void close_levels(const struct column *k, const char *count, int *depth, bool wide, struct weir_strbuf *out)
+{
+    for (int l = 0; l < k->levels; l++) {
+        --*depth;
+        indent_by(*depth, out);
+        weir_strbuf_puts(out, "}\n");
+        if (l + 1 == k->levels)
+            break;
+        indent_by(*depth, out);
+        weir_strbuf_printf(out, "for (int q = 0; q < %s; q++)\n", count);
+        indent_by(*depth + 1, out);
+        weir_strbuf_printf(out, "a%d[q] = weir_%s_%c%s(a%d[q], a%d[q]);\n", l + 1, k->fold.combine,
+                           k->fold.letter, wide ? "v" : "", l + 1, l);
+    }
+}
+
+static void column_store(const struct column *k, bool wide, const char *count, int depth, struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    const struct weir_access *to = &b->access[k->to];
+    char ind[64];
+    memset(ind, ' ', sizeof(ind));
+    ind[4 * depth + 4] = 0;
+    indent_by(depth, out);
+    weir_strbuf_puts(out, "{\n");
+    for (int d = 0; d < b->space.rank; d++)
+        if (k->axes >> d & 1)
+            weir_strbuf_printf(out, "%sconst int r%d = 0;\n", ind, d);
+    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
+    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++)\n%s    weir_st%s_%s(p%d + i%d + c + %s, ", ind,
+                       count, ind, wide ? "v" : "", weir_dtype_name(to->operand.dtype), to->param, to->cls,
+                       wide ? "16 * q" : "q");
+    if (to->operand.dtype == WEIR_BOOL && wide)
+        weir_strbuf_printf(out, "weir_i2bv(a%d[q]));\n", k->levels - 1);
+    else
+        weir_strbuf_printf(out, "a%d[q]);\n", k->levels - 1);
+    indent_by(depth, out);
+    weir_strbuf_puts(out, "}\n");
+}
+
+// Runs of 64 terms; their sums are the terms of the next level. Missing terms are the identity.
+static void column_loops(const struct column *k, bool wide, const char *count, int depth,
+                         struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    char ind[64];
+    open_levels(k, weir_fold_ctype(&k->fold, wide), count, &depth, wide, out);
+    memset(ind, ' ', sizeof(ind));
     ind[4 * depth] = 0;
     weir_body_decode(b, k->axes, "t0", ind, out);
     weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
@@ -131,36 +178,8 @@ static void column_loops(const struct column *k, bool wide, const char *count, i
     weir_body_store(b, NULL, wide, ind, out);
     ind[4 * depth] = 0;
     weir_strbuf_printf(out, "%s}\n", ind);
-    for (int l = 0; l < k->levels; l++) {
-        depth--;
-        indent_by(depth, out);
-        weir_strbuf_puts(out, "}\n");
-        if (l + 1 == k->levels)
-            break;
-        indent_by(depth, out);
-        weir_strbuf_printf(out, "for (int q = 0; q < %s; q++)\n", count);
-        indent_by(depth + 1, out);
-        weir_strbuf_printf(out, "a%d[q] = weir_%s_%c%s(a%d[q], a%d[q]);\n", l + 1, k->fold.combine,
-                           k->fold.letter, wide ? "v" : "", l + 1, l);
-    }
-    const struct weir_access *to = &b->access[k->to];
-    const char *dtype = weir_dtype_name(to->operand.dtype);
-    indent_by(depth, out);
-    weir_strbuf_puts(out, "{\n");
-    memset(ind, ' ', sizeof(ind));
-    ind[4 * depth + 4] = 0;
-    for (int d = 0; d < b->space.rank; d++)
-        if (k->axes >> d & 1)
-            weir_strbuf_printf(out, "%sconst int r%d = 0;\n", ind, d);
-    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
-    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++)\n%s    weir_st%s_%s(p%d + i%d + c + %s, ", ind,
-                       count, ind, wide ? "v" : "", dtype, to->param, to->cls, wide ? "16 * q" : "q");
-    if (to->operand.dtype == WEIR_BOOL && wide)
-        weir_strbuf_printf(out, "weir_i2bv(a%d[q]));\n", k->levels - 1);
-    else
-        weir_strbuf_printf(out, "a%d[q]);\n", k->levels - 1);
-    indent_by(depth, out);
-    weir_strbuf_puts(out, "}\n");
+    close_levels(k, count, &depth, wide, out);
+    column_store(k, wide, count, depth, out);
 }
 
 static void column_text(const struct column *k, int64_t inner, struct weir_strbuf *out)
