@@ -18,7 +18,8 @@ enum weir_status weir_state_create(weir_device *dev, enum weir_dtype dtype, stru
                                    const char *name, weir_state **out);
 void weir_state_destroy(weir_state **state); // after the programs that use it
 enum weir_status weir_state_write(weir_state *state, const void *src); // whole tensor, row-major
-enum weir_status weir_state_read(weir_state *state, void *dst);        // waits for pending runs
+// Waits for pending runs. Here and in weir_read every NaN is the one of docs/numerics.md.
+enum weir_status weir_state_read(weir_state *state, void *dst);
 const char *weir_state_name(const weir_state *state);
 enum weir_dtype weir_state_dtype(const weir_state *state);
 const struct weir_shape *weir_state_shape(const weir_state *state);

@@ -241,6 +241,7 @@ struct weir_program {
     struct weir_program_output {
         weir_buf *buf;
         size_t offset, size;
+        enum weir_dtype dtype;
     } *output;
     int n_outputs;
     enum weir_status call_status; // of host calls, sticky within a run

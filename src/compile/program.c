@@ -217,6 +217,8 @@ enum weir_status weir_read(weir_program *program, int output, void *dst)
     status = weir_wait(program);
     if (status == WEIR_OK && o->size > 0)
         status = weir_buf_read(o->buf, o->offset, dst, o->size);
+    if (status == WEIR_OK && o->size > 0)
+        weir_one_nan(o->dtype, dst, (int64_t)(o->size / weir_dtype_size(o->dtype)));
 error:
     return status;
 }

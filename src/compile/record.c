@@ -202,6 +202,7 @@ static enum weir_status take_ends(struct weir_emit_state *c, struct weir_program
         p->output[i].buf = buffer_of(c, p, c->output_slot[i]);
         p->output[i].offset = c->slots[c->output_slot[i]].offset;
         p->output[i].size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
+        p->output[i].dtype = v->type.dtype;
     }
     return WEIR_OK;
 }

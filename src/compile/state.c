@@ -69,7 +69,10 @@ enum weir_status weir_state_write(weir_state *state, const void *src)
 
 enum weir_status weir_state_read(weir_state *state, void *dst)
 {
-    return weir_buf_read(state->buf, 0, dst, bytes(state));
+    enum weir_status status = weir_buf_read(state->buf, 0, dst, bytes(state));
+    if (status == WEIR_OK)
+        weir_one_nan(state->dtype, dst, weir_shape_size(&state->shape));
+    return status;
 }
 
 const char *weir_state_name(const weir_state *state)

@@ -18,6 +18,10 @@ struct weir_type {
     struct weir_shape shape;
 };
 
+// Makes every NaN of n elements the one of docs/numerics.md (7fc00000, 7e00, 7fc0): what leaves a device
+// goes through here, since devices keep or make NaNs with other signs and payloads.
+void weir_one_nan(enum weir_dtype dtype, void *data, int64_t n);
+
 struct weir_conv_attrs {
     int nd; // spatial axes
     int64_t stride[3], dilation[3], pad_lo[3], pad_hi[3], groups;
