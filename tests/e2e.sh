@@ -72,9 +72,17 @@ bench) # the table of a small step, and a name that nothing has
     grep -q '"schema": 1' bench.json && grep -q '"first_step_s": ' bench.json || fail "bench.json lacks its rows"
     grep -q "^step [0-9.]* ms, median of 3" out.txt || fail "no time of a step"
     grep -qE "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+%$" out.txt || fail "no row for matmul"
+    expect 0 "GFLOP/s" "$weir" bench op "matmul_nt 384" --repeats 2 --device host
+    expect 1 "measures OpenCL devices" "$weir" bench roofline --device host
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op nonesuch --device host
     expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
-    expect 2 "expected \`model RECIPE\` or \`op [NAME]\`" "$weir" bench
+    expect 2 "expected \`model RECIPE\`, \`op [NAME]\` or \`roofline\`" "$weir" bench
+    ;;
+bench-device) # what only a device with kernels measures
+    need_device
+    expect 0 " GFLOP/s" "$weir" bench roofline --repeats 1 --device "$device"
+    [ "$(grep -cE '(GFLOP|GB)/s$| us$' out.txt)" -eq 4 ] || fail "four figures expected"
+    expect 0 "% of the roof" "$weir" bench op "softmax gradient" --repeats 1 --device "$device"
     ;;
 small-bits) # for the slowest driver: two steps of a tiny run
     need_device

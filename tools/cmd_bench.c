@@ -69,9 +69,9 @@ static int run(int argc, char **argv)
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, 2, &n_words))
         return EXIT_USAGE;
-    bool model = n_words == 2 && !strcmp(words[0], "model");
-    if (!model && !(n_words >= 1 && !strcmp(words[0], "op"))) {
-        fprintf(stderr, "weir bench: expected `model RECIPE` or `op [NAME]`\n");
+    bool model = n_words == 2 && !strcmp(words[0], "model"), roofline = n_words == 1 && !strcmp(words[0], "roofline");
+    if (!model && !roofline && !(n_words >= 1 && !strcmp(words[0], "op"))) {
+        fprintf(stderr, "weir bench: expected `model RECIPE`, `op [NAME]` or `roofline`\n");
         return EXIT_USAGE;
     }
     if (repeats && ((p.repeats = atoi(repeats)) < 1 || p.repeats > 1000)) {
@@ -86,7 +86,7 @@ static int run(int argc, char **argv)
         status = cli_open_device(&p.log, device, &p.dev);
     p.rows = json_array();
     if (!status)
-        status = model ? bench_model(&p, &recipe) : bench_op(&p);
+        status = model ? bench_model(&p, &recipe) : roofline ? bench_roofline(&p, true) : bench_op(&p);
     if (!status && json)
         status = save(&p, json);
     json_decref(p.rows);
@@ -96,10 +96,12 @@ static int run(int argc, char **argv)
 
 const struct weir_command weir_command_bench = {
     .name = "bench",
-    .args = "model RECIPE | op [NAME] [OPTIONS]",
+    .args = "model RECIPE | op [NAME] | roofline",
     .desc = "time a training step, or single operations",
     .help = "  model RECIPE      a training step: compile time, milliseconds, memory, launches, time by kernel\n"
-            "  op [NAME]         matrix products and convolutions whose name contains NAME (default: all)\n"
+            "  op [NAME]         single operations whose name contains NAME (default: all), beside what the device\n"
+            "                    can do at most; bandwidth counts operands and results once\n"
+            "  roofline          fused multiply-adds, copies, and the cost of a launch on this device\n"
             "  --repeats N       timed runs, of which the median is shown (default 9)\n"
             "  --json FILE       also write every timed run there\n"
             "  --set KEY=VALUE   model: change a key of the recipe (repeatable)\n"
