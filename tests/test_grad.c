@@ -404,6 +404,20 @@ START_TEST(checkpoint_recomputes)
 }
 END_TEST
 
+// What a checkpoint is given may be built from what it captures: that path is walked once.
+START_TEST(checkpoint_of_what_it_captures)
+{
+    struct oracle o = scratch(2);
+    weir_value *given = weir_mul(o.in[0], weir_cos(o.in[1])), *dx[2], *want[2];
+    weir_value *kept = weir_checkpoint(chain, o.in[1], &given, 1), *plain = chain(o.in[1], &given);
+    weir_grad(weir_sum(kept, weir_all_axes, false), o.in, dx, 2);
+    weir_grad(weir_sum(plain, weir_all_axes, false), o.in, want, 2);
+    expect_equal(&o, dx[0], want[0], 0);
+    expect_equal(&o, dx[1], want[1], 1e-13);
+    oracle_finish(&o);
+}
+END_TEST
+
 static void doubled_vjp(void *ctx, weir_value *const *in, weir_value *out, weir_value *dout,
                         weir_value **din)
 {
@@ -497,6 +511,7 @@ int main(void)
     tcase_add_test(walks, cotangents_are_added_in_descending_order);
     tcase_add_test(walks, only_what_depends_is_walked);
     tcase_add_test(walks, checkpoint_recomputes);
+    tcase_add_test(walks, checkpoint_of_what_it_captures);
     tcase_add_test(walks, custom_rule_is_used);
     tcase_add_test(walks, storage_types_round_forward_only);
     tcase_add_test(walks, ties_go_to_the_first);

@@ -210,6 +210,79 @@ START_TEST(errors_say_what_is_wrong)
 }
 END_TEST
 
+static weir_value *leaked;
+
+static void leak(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                 weir_value **y)
+{
+    next[0] = leaked = weir_sin(carry[0]);
+}
+
+static void takes_input(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                        weir_value **y)
+{
+    next[0] = weir_add(carry[0], weir_input(g, WEIR_F32, weir_scalar_shape, "late"));
+}
+
+static void asks_outside(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                         weir_value **y)
+{
+    next[0] = weir_mul(carry[0], weir_cast(weir_loop_index(ctx), WEIR_F32));
+}
+
+START_TEST(bodies_are_closed)
+{
+    static const struct {
+        weir_loop_fn *body;
+        const char *fragment;
+    } rows[] = {
+        {leak, "used outside of it"},
+        {takes_input, "not in the body of a loop"},
+        {asks_outside, "not a value of the body"},
+    };
+    for (size_t i = 0; i < WEIR_COUNT(rows); i++) {
+        weir_graph_destroy(&g);
+        setup();
+        weir_value *c = weir_input(g, WEIR_F32, weir_scalar_shape, "c"), *v;
+        weir_loop(
+            &(struct weir_loop_params){.n = 3, .carry = &c, .n_carry = 1, .body = rows[i].body, .ctx = c},
+            &v, NULL);
+        if (rows[i].body == leak)
+            v = weir_add(v, leaked);
+        ck_assert(weir_is_poison(v));
+        ck_assert_msg(strstr(weir_graph_message(g), rows[i].fragment), "%s", weir_graph_message(g));
+        ck_assert_ptr_eq(weir_exp(c), v); // the graph is closed too: errors stick
+    }
+}
+END_TEST
+
+// What is made outside, and captured, is one value: its gradient sums over iterations, then passes on.
+static void captures(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                     weir_value **y)
+{
+    weir_value **outer = ctx;
+    weir_value *b = weir_broadcast(outer[1], weir_shape(3)); // a view of an outer value, made inside
+    next[0] = weir_add(weir_mul(carry[0], outer[0]), b);
+}
+
+START_TEST(captured_values)
+{
+    weir_value *a = weir_input(g, WEIR_F32, weir_scalar_shape, "a");
+    weir_value *outer[2] = {weir_square(a), weir_mul_c(a, 3)}, *c = weir_f32(g, 1), *v[2];
+    c = weir_broadcast(c, weir_shape(3));
+    weir_loop(
+        &(struct weir_loop_params){.n = 3, .carry = &c, .n_carry = 1, .body = captures, .ctx = outer},
+        &v[0], NULL);
+    v[0] = weir_sum(v[0], weir_all_axes, false); // 3 (a^6 + 3 a (a^4 + a^2 + 1))
+    weir_grad(v[0], &a, &v[1], 1);
+    float got[2], at = 2;
+    struct weir_eval_leaf leaf = {a, &at};
+    test_ok(weir_eval(v, 2, WEIR_ISA_BASE, 1, &leaf, 1, (void *[]){&got[0], &got[1]}));
+    ck_assert_float_eq(got[0], 3 * (64 + 6 * 21));
+    ck_assert_float_eq(got[1], 3 * (6 * 32 + 3 * (5 * 16 + 3 * 4 + 1)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("loop");
@@ -219,6 +292,8 @@ int main(void)
     tcase_add_test(t, differentiates_to_any_order);
     tcase_add_test(t, gradient_of_stacked_results);
     tcase_add_test(t, nests);
+    tcase_add_test(t, captured_values);
+    tcase_add_test(t, bodies_are_closed);
     tcase_add_test(t, errors_say_what_is_wrong);
     suite_add_tcase(s, t);
     return test_main(s);

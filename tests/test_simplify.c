@@ -136,6 +136,11 @@ static weir_value *build_mul_one(struct bench *b)
     return weir_mul(weir_mul(b->x, c(b, 1.0)), weir_mul(c(b, 1.0), b->z));
 }
 
+static weir_value *build_fma_one(struct bench *b)
+{
+    return weir_fma(weir_fma(b->x, c(b, 1.0), b->z), c(b, 1.0), b->x);
+}
+
 static weir_value *build_sub_zero(struct bench *b)
 {
     return weir_exp(weir_sub(b->x, c(b, 0.0)));
@@ -226,6 +231,7 @@ static const struct {
     int n_live;
 } applied[] = {
     {"mul_one", build_mul_one, "constant", 3},
+    {"fma_one", build_fma_one, "fma", 4},
     {"sub_zero", build_sub_zero, "sub", 2},
     {"sub_zero", build_sub_zero_bits, "sub", 1},
     {"add_minus_zero", build_add_minus_zero, "add", 1},

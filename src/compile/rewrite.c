@@ -43,6 +43,19 @@ static weir_value *mul_one(struct weir_rewriter *r, weir_value *v)
     return NULL;
 }
 
+// Rounds the same number, and is no product for anything: Intel's CPU compiler (2026.2) makes this
+// addition of it too, but contracts it then with a product among its operands.
+static weir_value *fma_one(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op != &weir_op_fma)
+        return NULL;
+    for (int i = 0; i < 2; i++)
+        if (is_f32(v->arg[i], 1.0f))
+            return weir_rewrite_make(r, &weir_op_add, (weir_value *[]){v->arg[1 - i], v->arg[2]}, 2,
+                                     NULL, &v->type, v);
+    return NULL;
+}
+
 static weir_value *sub_zero(struct weir_rewriter *r, weir_value *v)
 {
     bool legal = v->op == &weir_op_sub && (is_f32(v->arg[1], 0.0f) || is_int(v->arg[1], 0));
@@ -225,6 +238,7 @@ static weir_value *fold_uniform(struct weir_rewriter *r, weir_value *v)
 #define ROW(name_, desc_)                                                                          \
     static const struct weir_rewrite row_##name_ = {.name = #name_, .desc = desc_, .apply = name_}
 ROW(mul_one, "x 1 = x");
+ROW(fma_one, "fma(x, 1, y) = x + y");
 ROW(sub_zero, "x - (+0) = x");
 ROW(add_minus_zero, "x + (-0) = x; integers: x + 0 = x");
 ROW(neg_neg, "--x = x");
@@ -239,7 +253,7 @@ ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
 
 const struct weir_rewrite *const weir_rewrites[] = {
     &row_view_nothing, &row_view_of_uniform,  &row_view_on_view,   &row_fold_uniform,
-    &row_mul_one,      &row_sub_zero,         &row_add_minus_zero, &row_neg_neg,
-    &row_twice,        &row_div_power_of_two, &row_select_known,   &row_sum_batch_last,
-    NULL,
+    &row_mul_one,      &row_fma_one,          &row_sub_zero,       &row_add_minus_zero,
+    &row_neg_neg,      &row_twice,            &row_div_power_of_two, &row_select_known,
+    &row_sum_batch_last, NULL,
 };

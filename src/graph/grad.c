@@ -186,6 +186,9 @@ static int frontier(weir_value *v, int start, bool *seen, weir_value **list)
     return n_list;
 }
 
+static void walk_down(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
+                      weir_value **dx, int n_x, int first);
+
 // A checkpoint: the body is built again in a recompute region of its own, which simplify never
 // merges with the original, and the walk goes through that copy. Values the body captured count as
 // arguments.
@@ -212,7 +215,8 @@ static void step_checkpoint(struct walk *w, weir_value *v)
         for (int i = 0; i < n; i++)
             if (w->needs[x[i]->id])
                 x[n_x++] = x[i];
-        weir_vjp_absent(&again, &w->cot[v->id], 1, x, dx, n_x);
+        // Not below the body: one captured value may be built from another.
+        walk_down(&again, &w->cot[v->id], 1, x, dx, n_x, start);
         for (int i = 0; i < n_x; i++)
             give(w, x[i], dx[i]);
     }
@@ -299,8 +303,9 @@ static bool seeds_fit(weir_value *const *y, weir_value *const *dy, int n_y)
     return true;
 }
 
-void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
-                     weir_value **dx, int n_x)
+// The walk goes down to value `first`.
+static void walk_down(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
+                      weir_value **dx, int n_x, int first)
 {
     weir_graph *g = y[0]->graph;
     struct walk w;
@@ -311,9 +316,6 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
         return;
     }
     mark_needs(&w, x, n_x);
-    int first = w.n;
-    for (int i = 0; i < n_x; i++)
-        first = x[i]->id < first ? x[i]->id : first;
     for (int i = 0; i < n_y; i++)
         seed(&w, y[i], dy ? dy[i] : NULL);
     // At most one rule per value is applied, whichever the number of uses: every consumer has a
@@ -325,6 +327,15 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
     for (int i = 0; i < n_x; i++)
         dx[i] = w.cot[x[i]->id];
     walk_finish(&w);
+}
+
+void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
+                     weir_value **dx, int n_x)
+{
+    int first = y[0]->graph->n_values;
+    for (int i = 0; i < n_x; i++)
+        first = x[i]->id < first ? x[i]->id : first;
+    walk_down(y, dy, n_y, x, dx, n_x, first);
 }
 
 void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
