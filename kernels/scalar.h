@@ -10,8 +10,8 @@
 //               tests' oracle.
 //
 // Knobs of an OpenCL program, set by the device's self-test (as build options or #defines above):
-//   WEIR_SOFT_FMA   the device's fma is wrong where an input or the result is subnormal or the
-//                   result 0: scalar_fma.h keeps it away from those
+//   WEIR_SOFT_FMA   the device's fma is not right for every input: scalar_fma.h has one made of
+//                   + - * and bits
 //   WEIR_SOFT_DIV   the device's / and sqrt are not correctly rounded: an integer routine corrects
 //                   them (they may be off by up to 3 ulp, on normal inputs)
 //   WEIR_LOOPS_IN_ORDER   the device's compiler reorders sums when it vectorizes loops: loops.h
@@ -84,9 +84,7 @@ WEIR_FN int32_t weir_as_i(float f)
 }
 
 #define weir_mulhi(a, b) ((weir_u)(((uint64_t)(a) * (b)) >> 32))
-#ifndef weir_hw_fma // a test puts a worse one in its place
 #define weir_hw_fma(a, b, c) fmaf(a, b, c)
-#endif
 #define weir_hw_sqrt(x) sqrtf(x)
 #define weir_hw_rint(x) rintf(x)
 
