@@ -7,7 +7,7 @@
 // kernels and memory beside xs and ys do not grow with n. It may use any value made before (which it
 // captures), hold loops, and differentiate. What an iteration is given never counts as a product node
 // for the contraction of weir_add, captured values as they were built (docs/numerics.md). Values made
-// in a body cannot be used outside of it; inputs and weir_assign do not belong in one.
+// in a body cannot be used outside of it; weir_assign does not belong in one.
 //
 // Derivatives are loops again (docs/numerics.md, section 10). The gradient keeps the carried values of
 // each iteration and computes the iteration itself anew; a loop of loops keeps those of the outer one,

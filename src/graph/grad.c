@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "graph/diff.h"
+#include "graph/loop.h"
+#include "graph/ops/rows.h"
 
 // The state of one walk. Arrays are indexed by value id.
 struct walk {
@@ -262,7 +264,7 @@ static void step(struct walk *w, weir_value *v)
     weir_at(v->file, v->line);
     if (v->op->cls == WEIR_OP_PART)
         step_part(w, v);
-    else if (is_checkpoint(v))
+    else if (is_checkpoint(v) && w->g->root->open == w->g)
         step_checkpoint(w, v);
     else if (is_transparent(v))
         give(w, v->body, w->cot[v->id]);
@@ -270,10 +272,11 @@ static void step(struct walk *w, weir_value *v)
         step_rule(w, v);
 }
 
+// Whether v are of g or of graphs around it.
 static bool all_usable(weir_value *const *v, int n, weir_graph *g)
 {
     for (int i = 0; i < n; i++)
-        if (v[i] && (weir_is_poison(v[i]) || v[i]->graph != g))
+        if (v[i] && (weir_is_poison(v[i]) || !weir_is_inside(g, v[i]->graph)))
             return false;
     return true;
 }
@@ -338,16 +341,77 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
     walk_down(y, dy, n_y, x, dx, n_x, first);
 }
 
+// y of g, x of g or of graphs around it: the walk goes through g to what it captured, then on outside.
+static void walk_out(weir_graph *g, weir_value *const *y, weir_value *const *dy, int n_y,
+                     weir_value *const *x, weir_value **dx, int n_x)
+{
+    int n_captured = g->of ? g->of->n_captured : 0, n = n_captured, n_out = 0, n_far = 0;
+    size_t most = (size_t)(n_captured + n_x) + 1;
+    weir_value **in = weir_arena_array(g->arena, 5 * most, sizeof(*in));
+    int *place = weir_arena_array(g->arena, most, sizeof(*place));
+    if (!in || !place) {
+        weir_graph_fail(g, "out of memory");
+        return;
+    }
+    weir_value **d = in + most, **out = d + most, **far = out + most, **dfar = far + most;
+    for (int k = 0; k < n_captured; k++)
+        in[k] = g->of->captured[k].inner;
+    for (int i = 0; i < n_x; i++) {
+        weir_value *v = weir_lifted(g, x[i]);
+        bool counts = v && (x[i]->graph == g || v->op != &weir_op_param); // a view, rebuilt inside
+        place[i] = counts ? n : -1;
+        if (counts)
+            in[n++] = v;
+        if (x[i]->graph != g)
+            far[n_far++] = x[i];
+    }
+    weir_vjp_absent(y, dy, n_y, in, d, n);
+    for (int i = 0; i < n_x; i++)
+        dx[i] = place[i] >= 0 ? d[place[i]] : NULL;
+    for (int k = 0; k < n_captured; k++)
+        if (d[k]) {
+            out[n_out] = (weir_value *)(uintptr_t)g->of->captured[k].outer;
+            d[n_out++] = d[k];
+        }
+    if (n_out == 0 || n_far == 0)
+        return;
+    walk_out(g->of->parent, out, d, n_out, far, dfar, n_far);
+    for (int i = 0, k = 0; i < n_x; i++)
+        if (x[i]->graph != g)
+            dx[i] = weir_accumulate(dx[i], dfar[k++]);
+}
+
+static void walk_any(weir_graph *g, weir_value *const *y, weir_value *const *dy, int n_y,
+                     weir_value *const *x, weir_value **dx, int n_x)
+{
+    bool same = true;
+    for (int i = 0; i < n_y + n_x; i++)
+        same &= (i < n_y ? y[i] : x[i - n_y])->graph == g;
+    weir_value **inner = same ? NULL : weir_arena_array(g->arena, (size_t)n_y, sizeof(*inner));
+    if (same) {
+        weir_vjp_absent(y, dy, n_y, x, dx, n_x);
+        return;
+    }
+    for (int i = 0; inner && i < n_y; i++)
+        inner[i] = y[i]->graph == g ? y[i] : weir_lift(g, y[i]);
+    if (inner && weir_graph_status(g) == WEIR_OK)
+        walk_out(g, inner, dy, n_y, x, dx, n_x);
+    else
+        weir_graph_fail(g, "out of memory");
+}
+
 void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,
               weir_value **dx, int n_x)
 {
     if (n_y <= 0 || n_x <= 0)
         return;
-    weir_graph *g = y[0]->graph;
+    weir_graph *g = weir_meeting(y, n_y);
     bool usable = all_usable(y, n_y, g) && all_usable(x, n_x, g) &&
                   seeds_usable(dy, n_y, g) && seeds_fit(y, dy, n_y);
+    for (int i = 0; i < n_x && usable; i++)
+        dx[i] = NULL;
     if (usable)
-        weir_vjp_absent(y, dy, n_y, x, dx, n_x);
+        walk_any(g, y, dy, n_y, x, dx, n_x);
     for (int i = 0; i < n_x; i++) {
         if (!usable)
             dx[i] = weir_graph_fail(g, "vjp: an argument is poisoned or belongs to another graph");

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "graph/diff.h"
+#include "graph/loop.h"
+#include "graph/ops/rows.h"
 
 // The state of one walk. Arrays are indexed by value id.
 struct walk {
@@ -101,15 +103,14 @@ static void step(struct walk *w, weir_value *v)
     }
 }
 
-static bool check(weir_value *const *y, int n_y, weir_value *const *x, weir_value *const *dx,
-                  int n_x)
+static bool check(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x,
+                  weir_value *const *dx, int n_x)
 {
-    weir_graph *g = y[0]->graph;
     bool ok = true;
     for (int i = 0; i < n_y && ok; i++)
-        ok = !weir_is_poison(y[i]) && y[i]->graph == g;
+        ok = !weir_is_poison(y[i]) && weir_is_inside(g, y[i]->graph);
     for (int i = 0; i < n_x && ok; i++)
-        ok = !weir_is_poison(x[i]) && x[i]->graph == g && !weir_is_poison(dx[i]) &&
+        ok = !weir_is_poison(x[i]) && weir_is_inside(g, x[i]->graph) && !weir_is_poison(dx[i]) &&
              dx[i]->graph->root == g->root;
     if (!ok) {
         weir_graph_fail(g, "jvp: an argument is poisoned or belongs to another graph");
@@ -156,15 +157,72 @@ void weir_jvp_absent(weir_value *const *y, weir_value **dy, int n_y, weir_value 
     walk_finish(&w);
 }
 
+// y of g, x of g or of graphs around it: what g captured moves first, as outside.
+static void walk_in(weir_graph *g, weir_value *const *y, weir_value **dy, int n_y,
+                    weir_value *const *x, weir_value *const *dx, int n_x)
+{
+    int n_captured = g->of ? g->of->n_captured : 0, n = 0, n_far = 0;
+    size_t most = (size_t)(n_captured + n_x) + 1;
+    weir_value **in = weir_arena_array(g->arena, 6 * most, sizeof(*in));
+    if (!in) {
+        weir_graph_fail(g, "out of memory");
+        return;
+    }
+    weir_value **din = in + most, **out = din + most, **dout = out + most, **far = dout + most;
+    weir_value **dfar = far + most;
+    for (int i = 0; i < n_x; i++) {
+        weir_value *v = weir_lifted(g, x[i]);
+        if (x[i]->graph != g) {
+            far[n_far] = x[i];
+            dfar[n_far++] = dx[i];
+        }
+        if (v && (x[i]->graph == g || v->op != &weir_op_param)) { // a view, rebuilt inside
+            in[n] = v;
+            din[n++] = dx[i];
+        }
+    }
+    for (int k = 0; k < n_captured; k++)
+        out[k] = (weir_value *)(uintptr_t)g->of->captured[k].outer;
+    if (n_captured > 0 && n_far > 0)
+        walk_in(g->of->parent, out, dout, n_captured, far, dfar, n_far);
+    for (int k = 0; k < n_captured; k++)
+        if (dout[k]) {
+            in[n] = g->of->captured[k].inner;
+            din[n++] = dout[k];
+        }
+    weir_jvp_absent(y, dy, n_y, in, din, n);
+}
+
+static void walk_any(weir_graph *g, weir_value *const *y, weir_value **dy, int n_y,
+                     weir_value *const *x, weir_value *const *dx, int n_x)
+{
+    bool same = true;
+    for (int i = 0; i < n_y + n_x; i++)
+        same &= (i < n_y ? y[i] : x[i - n_y])->graph == g;
+    weir_value **inner = same ? NULL : weir_arena_array(g->arena, (size_t)n_y, sizeof(*inner));
+    if (same) {
+        weir_jvp_absent(y, dy, n_y, x, dx, n_x);
+        return;
+    }
+    for (int i = 0; inner && i < n_y; i++)
+        inner[i] = y[i]->graph == g ? y[i] : weir_lift(g, y[i]);
+    if (inner && weir_graph_status(g) == WEIR_OK)
+        walk_in(g, inner, dy, n_y, x, dx, n_x);
+    else
+        weir_graph_fail(g, "out of memory");
+}
+
 void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,
               weir_value *const *dx, int n_x)
 {
     if (n_y <= 0)
         return;
-    weir_graph *g = y[0] ? y[0]->graph : NULL;
-    bool ok = g && check(y, n_y, x, dx, n_x);
+    weir_graph *g = weir_meeting(y, n_y);
+    bool ok = g && check(g, y, n_y, x, dx, n_x);
+    for (int i = 0; i < n_y; i++)
+        dy[i] = NULL;
     if (ok)
-        weir_jvp_absent(y, dy, n_y, x, dx, n_x);
+        walk_any(g, y, dy, n_y, x, dx, n_x);
     for (int i = 0; i < n_y; i++)
         if (!ok)
             dy[i] = g ? g->poison : NULL;

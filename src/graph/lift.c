@@ -76,16 +76,31 @@ static weir_value *duplicate(weir_graph *g, const weir_value *v, weir_value **ar
     return weir_graph_append(g, copy) ? copy : NULL;
 }
 
-// What stands for v in g already, or NULL.
-static weir_value *find(weir_graph *g, const weir_value *v)
+weir_value *weir_lifted(weir_graph *g, const weir_value *v)
 {
     if (v->graph == g)
         return g->values[v->id];
     for (int i = 0; g->of && i < g->of->n_lifted; i++)
         if (g->of->lifted[i].outer == v)
             return g->of->lifted[i].inner;
-    weir_value *u = g->of && g->of->origin ? find(g->of->origin, v) : NULL;
+    weir_value *u = g->of && g->of->origin ? weir_lifted(g->of->origin, v) : NULL;
     return u ? g->of->copied[u->id] : NULL;
+}
+
+bool weir_is_inside(const weir_graph *g, const weir_graph *outer)
+{
+    while (g->of && g != outer)
+        g = g->of->parent;
+    return g == outer;
+}
+
+weir_graph *weir_meeting(weir_value *const *v, int n)
+{
+    weir_graph *g = v[0] ? v[0]->graph : NULL;
+    for (int i = 1; i < n && g; i++)
+        if (!weir_is_poison(v[i]) && weir_is_inside(v[i]->graph, g))
+            g = v[i]->graph;
+    return g;
 }
 
 // Outer value o, of the parent, inside g.
@@ -93,13 +108,13 @@ static weir_value *enter(weir_graph *g, weir_value *o);
 
 static weir_value *lift(weir_graph *g, weir_value *v)
 {
-    weir_value *known = find(g, v);
+    weir_value *known = weir_lifted(g, v);
     if (known || !g->of)
         return known;
     weir_value *o = lift(g->of->parent, v), *inner;
     if (!o || weir_is_poison(o))
         return o;
-    inner = o != v && (known = find(g, o)) ? known : enter(g, o);
+    inner = o != v && (known = weir_lifted(g, o)) ? known : enter(g, o);
     if (!inner)
         return no_memory(g);
     struct weir_body_of *of = g->of;

@@ -46,6 +46,12 @@ struct weir_body_of {
 weir_graph *weir_body_open(weir_graph *g);
 void weir_body_close(weir_graph *body);
 weir_value *weir_body_param(weir_graph *body, enum weir_dtype dtype, const struct weir_shape *shape);
+// What stands for v in g already, or NULL.
+weir_value *weir_lifted(weir_graph *g, const weir_value *v);
+// Whether g is `outer` or a body somewhere inside of it.
+bool weir_is_inside(const weir_graph *g, const weir_graph *outer);
+// The innermost graph of these values, or of the first.
+weir_graph *weir_meeting(weir_value *const *v, int n);
 // v as values made now see it; poison if v is of a closed body (sticky). Poison stays poison.
 weir_value *weir_lift(weir_graph *g, weir_value *v);
 // Copies the values of a closed body into an open one. map[id], n_values of `from` in the arena, has

@@ -56,18 +56,27 @@ static weir_value *make_leaf(weir_graph *g, const struct weir_op *op, enum weir_
     return v;
 }
 
+// In the root, also from the body of a loop, which captures it.
+static weir_value *make_outside(weir_graph *root, const struct weir_op *op, enum weir_dtype dtype,
+                                const struct weir_shape *shape, const union weir_attrs *attrs)
+{
+    weir_graph *open = root->open;
+    root->open = root;
+    weir_value *v = make_leaf(root, op, dtype, shape, attrs);
+    root->open = open;
+    return v;
+}
+
 weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape,
                        const char *name)
 {
     if (!g)
         return NULL;
-    if (g->root->open != g->root)
-        return weir_graph_fail(g, "input: not in the body of a loop");
     g = g->root;
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
     attrs.input.index = g->n_inputs;
-    weir_value *v = make_leaf(g, &weir_op_input, dtype, &shape, &attrs);
+    weir_value *v = make_outside(g, &weir_op_input, dtype, &shape, &attrs);
     if (weir_is_poison(v))
         return v;
     g->n_inputs++;
@@ -128,11 +137,8 @@ weir_value *weir_state_value(weir_graph *g, weir_state *state)
     for (int i = 0; i < g->n_values; i++) // one node a state: reads are all of the same moment
         if (g->values[i]->op == &weir_op_state && g->values[i]->attrs.state.state == state)
             return g->values[i];
-    weir_graph *open = g->open;
-    g->open = g; // a loop's body captures it
-    weir_value *v = make_leaf(g, &weir_op_state, weir_state_dtype(state), weir_state_shape(state),
-                              &attrs);
-    g->open = open;
+    weir_value *v = make_outside(g, &weir_op_state, weir_state_dtype(state), weir_state_shape(state),
+                                 &attrs);
     return weir_name(v, weir_state_name(state));
 }
 
@@ -212,5 +218,9 @@ weir_value *weir_part(weir_value *v, int k)
     union weir_attrs attrs;
     memset(&attrs, 0, sizeof(attrs));
     attrs.part.index = k;
-    return weir_op_make(NULL, &weir_op_part, &v, 1, &attrs);
+    weir_graph *root = v->graph->root, *open = root->open;
+    root->open = v->graph; // a body captures the part, not all of v
+    weir_value *part = weir_op_make(NULL, &weir_op_part, &v, 1, &attrs);
+    root->open = open;
+    return part;
 }
