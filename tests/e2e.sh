@@ -62,9 +62,11 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
         [ "$(digest host)" = "$(digest dev)" ] || fail "checkpoints differ: host $(digest host), $device $(digest dev)"
     fi
     a=$("$weir" sample host --device host --seeds 0-15 --out a.npz) || fail "sampling on the host"
-    b=$("$weir" sample host --device "$device" --seeds 0-15 --batch 5 --out b.npz) || fail "sampling on $device"
-    [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
-    cmp a.npz b.npz || fail "sample files differ"
+    for batch in 5 1; do
+        b=$("$weir" sample host --device "$device" --seeds 0-15 --batch $batch --out b.npz) || fail "sampling on $device"
+        [ "${a##*digest}" = "${b##*digest}" ] || fail "samples differ: $a / $b"
+        cmp a.npz b.npz || fail "sample files differ"
+    done
     ;;
 bench) # the table of a small step, and a name that nothing has
     expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 \
@@ -105,10 +107,38 @@ unet-bits)
     need_device
     need_fashion
     steps=${steps:-2}
-    unet --device host --set train.steps="$steps" --out host >/dev/null 2>&1 || fail "host run"
+    OMP_NUM_THREADS=1 unet --device host --set train.steps="$steps" --out host1 >/dev/null 2>&1 || fail "host run, 1 thread"
+    OMP_NUM_THREADS=2 unet --device host --set train.steps="$steps" --out host >/dev/null 2>&1 || fail "host run"
+    [ "$(digest host1)" = "$(digest host)" ] || fail "1 and 2 threads differ on the host"
     unet --device "$device" --set train.steps="$steps" --out dev >log.txt 2>&1 || { cat log.txt; fail "$device run"; }
     [ "$(digest host)" = "$(digest dev)" ] || fail "checkpoints differ: host $(digest host), $device $(digest dev)"
     cmp host/samples.png dev/samples.png || fail "sample grids differ"
+    ;;
+unet-sample) # 16 images by dopri5, each with its own steps: all at once and alone on the host, by fives on the device
+    need_device
+    # 64 images of 8x8 in the idx format; what is on them does not matter
+    { printf '\0\0\10\3\0\0\0\100\0\0\0\10\0\0\0\10' && seq 1000000 | head -c 4096; } >images.idx
+    unet --device host --set data.name=idx --set data.path="$dir/images.idx" --set model.class_conditional=false \
+        --set model.width=8 --set model.mult='[1,2]' --set model.layers=1 --set model.heads=2 \
+        --set sample.solver=dopri5 --set sample.rtol=0.01 --set sample.atol=0.01 --set optimizer.warmup=0 \
+        --set train.steps=10 --out run >log.txt 2>&1 || { cat log.txt; fail "host run"; }
+    "$weir" sample run --device host --seeds 0-15 --batch 16 --out all.npz >all.txt 2>&1 || fail "sampling on the host"
+    for run in host:1 "$device:5" ${alone:+"$device:1"}; do # a program of another batch is half a minute of compiling
+        "$weir" sample run --device "${run%:*}" --seeds 0-15 --batch "${run##*:}" --out some.npz >some.txt 2>&1 ||
+            { cat some.txt; fail "sampling, $run"; }
+        cmp all.npz some.npz || fail "samples of $run differ: $(tail -n 1 all.txt) / $(tail -n 1 some.txt)"
+    done
+    ;;
+nll) # the likelihood of `toy` on a density: within .05 nats of its entropy, and not below what is possible
+    need_device
+    # entropies by Monte Carlo over the exact densities, s.e. <= .0006; steps: the fewest (in 500s) with some room
+    case $data in moons) steps=3000 entropy=2.394 ;; 8gaussians) steps=1500 entropy=2.832 ;; *) fail "data=$data" ;; esac
+    "$weir" train toy --device "$device" --set data.name="$data" --set train.steps=$steps --set sample.n=8 --out run \
+        >log.txt 2>&1 || { cat log.txt; fail "training"; }
+    "$weir" eval run nll --device "$device" --n 1000 >nll.txt || fail "eval"
+    cat nll.txt
+    awk -v floor=$entropy '$1 == "nll" && $4 == "s.e." { found = 1; gap = $2 - floor; se = $5 }
+        END { exit !(found && gap <= .05 && gap >= -3 * se) }' nll.txt || fail "the gap to $entropy is not 0 to .05"
     ;;
 resume) # killed at any moment, the run ends with the checkpoint of one that was not
     toy --device "$device" --set train.steps=1500 --out whole >/dev/null 2>&1 || fail "whole run"
