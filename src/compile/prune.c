@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a loop does not need: results that nobody reads, and with them the carried values, slices and
-// captures that only those were for. Derivatives are built whole and cut to size here.
+// What a loop does not need: results that nobody reads, and with them the carried values, slices
+// and captures that only those were for. Derivatives are built whole and cut to size here.
 #include <string.h>
 
 #include "compile/simplify.h"
@@ -90,7 +90,8 @@ static bool cut(struct prune *p, weir_arena *arena, weir_value *v, int *number)
     return true;
 }
 
-bool weir_prune_loop(weir_arena *arena, weir_value *v, weir_value *const *list, int n, const bool *live)
+bool weir_prune_loop(weir_arena *arena, weir_value *v, weir_value *const *list, int n,
+                     const bool *live)
 {
     struct prune p = {.l = v->attrs.loop.l};
     p.needed = weir_arena_array(arena, (size_t)p.l->body->n_values + 1, sizeof(*p.needed));

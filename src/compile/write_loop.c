@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops, on any device. The body goes through the same passes as a program: simplify, groups, launches;
-// its launches stand between the loop's first and end in the one list that the plan sees, and are
-// recorded once. What an iteration reads and writes:
+// Loops, on any device. The body goes through the same passes as a program: simplify, groups,
+// launches; its launches stand between the loop's first and end in the one list that the plan sees,
+// and are recorded once. What an iteration reads and writes:
 //
-//   carried value   one slot: the loop's result. Before the loop the first value is copied there, at an
-//                   iteration's end the next one; the plan drops that copy where the next value can be
-//                   written there at once
+//   carried value   one slot: the loop's result. Before the loop the first value is copied there,
+//   at an
+//                   iteration's end the next one; the plan drops that copy where the next value can
+//                   be written there at once
 //   slice, result   a window on the stacked tensor, which moves by a slice an iteration
 //   capture         the outer value's own slot
 //
-// Slots made in a body belong to one iteration; those from outside keep their memory throughout the loop.
+// Slots made in a body belong to one iteration; those from outside keep their memory throughout the
+// loop.
 #include <string.h>
 
 #include "base/log.h"
@@ -21,10 +23,10 @@
 struct loop {
     weir_value *v;
     const struct weir_loop *l;
-    int id;               // in c->loops
+    int id; // in c->loops
     struct weir_operand *arg;
-    int *param;           // slots of the body's params
-    int *part;            // slots of the loop's parts
+    int *param; // slots of the body's params
+    int *part;  // slots of the loop's parts
 };
 
 static size_t bytes(const struct weir_type *t)
@@ -38,15 +40,15 @@ static int part_slot(struct weir_emit_state *c, const weir_value *v, int k)
         if (c->live[i]->op->cls == WEIR_OP_PART && c->live[i]->arg[0] == v &&
             c->live[i]->attrs.part.index == k)
             return weir_slot_of(c, c->live[i]);
-    struct weir_slot carried = { .dtype = v->parts[k].dtype, .size = bytes(&v->parts[k]),
-                                 .name = "carried" };
+    struct weir_slot carried = {
+        .dtype = v->parts[k].dtype, .size = bytes(&v->parts[k]), .name = "carried"};
     return weir_slot_add(c, &carried);
 }
 
 static enum weir_status copy(struct weir_emit_state *c, const struct weir_operand *from, int to,
                              enum weir_copy_kind kind)
 {
-    struct weir_group g = { .kind = WEIR_GROUP_COPY, .id = -1, .from = *from, .copy_to = to };
+    struct weir_group g = {.kind = WEIR_GROUP_COPY, .id = -1, .from = *from, .copy_to = to};
     g.copy = weir_copy_is_whole(c, from, to) ? kind : WEIR_COPY_PLAIN;
     if (weir_shape_size(&from->shape) == 0)
         return WEIR_OK;
@@ -58,8 +60,14 @@ static int moving_window(struct weir_emit_state *c, const struct loop *p, int of
                          const struct weir_type *slice)
 {
     int64_t size = (int64_t)bytes(slice);
-    struct weir_slot w = { .home = WEIR_SLOT_WINDOW, .dtype = slice->dtype, .size = (size_t)size,
-                           .of = of, .loop = p->id, .shift = shift, .step = size, .name = "slice" };
+    struct weir_slot w = {.home = WEIR_SLOT_WINDOW,
+                          .dtype = slice->dtype,
+                          .size = (size_t)size,
+                          .of = of,
+                          .loop = p->id,
+                          .shift = shift,
+                          .step = size,
+                          .name = "slice"};
     if (p->l->reverse) {
         w.shift += (p->l->n - 1) * size;
         w.step = -size;
@@ -69,8 +77,11 @@ static int moving_window(struct weir_emit_state *c, const struct loop *p, int of
 
 static int captured(struct weir_emit_state *c, const struct loop *p, const struct weir_operand *o)
 {
-    struct weir_slot w = { .home = WEIR_SLOT_WINDOW, .dtype = o->dtype, .of = o->slot, .loop = p->id,
-                           .name = "captured" };
+    struct weir_slot w = {.home = WEIR_SLOT_WINDOW,
+                          .dtype = o->dtype,
+                          .of = o->slot,
+                          .loop = p->id,
+                          .name = "captured"};
     w.size = (size_t)weir_shape_size(&o->shape) * weir_dtype_size(o->dtype);
     w.shift = o->offset * (int64_t)weir_dtype_size(o->dtype);
     return o->offset == 0 ? o->slot : weir_slot_add(c, &w);
@@ -79,7 +90,7 @@ static int captured(struct weir_emit_state *c, const struct loop *p, const struc
 static enum weir_status init(struct weir_emit_state *c, weir_value *v, struct loop *p)
 {
     const struct weir_loop *l = v->attrs.loop.l;
-    *p = (struct loop) { .v = v, .l = l };
+    *p = (struct loop){.v = v, .l = l};
     p->arg = weir_arena_array(c->arena, (size_t)v->arity + 1, sizeof(*p->arg));
     p->param = weir_arena_array(c->arena, (size_t)v->arity + 1, sizeof(*p->param));
     p->part = weir_arena_array(c->arena, (size_t)v->n_parts + 1, sizeof(*p->part));
@@ -106,16 +117,17 @@ static enum weir_status begin(struct weir_emit_state *c, struct loop *p)
     if (!weir_grow(c->arena, (void **)&c->loops, c->n_loops, &c->cap_loops, sizeof(*c->loops)))
         return WEIR_NOMEM;
     p->id = c->n_loops++;
-    c->loops[p->id] = (struct weir_planned_loop) { .parent = c->loop, .depth = depth, .n = p->l->n,
-                                                   .first = c->n_launches };
+    c->loops[p->id] = (struct weir_planned_loop){
+        .parent = c->loop, .depth = depth, .n = p->l->n, .first = c->n_launches};
     c->loop = p->id;
     for (int k = 0; k < p->v->arity; k++)
-        p->param[k] = k < p->l->n_carry ? p->part[k]
-                      : k < p->l->n_carry + p->l->n_xs
-                          ? moving_window(c, p, p->arg[k].slot,
-                                          p->arg[k].offset * (int64_t)weir_dtype_size(p->arg[k].dtype),
-                                          &p->l->param[k]->type)
-                          : captured(c, p, &p->arg[k]);
+        p->param[k] =
+            k < p->l->n_carry ? p->part[k]
+            : k < p->l->n_carry + p->l->n_xs
+                ? moving_window(c, p, p->arg[k].slot,
+                                p->arg[k].offset * (int64_t)weir_dtype_size(p->arg[k].dtype),
+                                &p->l->param[k]->type)
+                : captured(c, p, &p->arg[k]);
     return WEIR_OK;
 }
 
@@ -138,9 +150,9 @@ static enum weir_status enter_body(struct weir_emit_state *c, const struct loop 
                            (long long)l->n);
         weir_strbuf_printf(&c->dump_schedule, "body of loop %d:\n", p->id);
     }
-    struct weir_simplify_params simplify = { .dump = c->params->dump_dir ? &c->dump_bodies : NULL };
-    enum weir_status status = weir_simplify(l->body, outputs, n, c->arena, &c->live, &c->n_live,
-                                            c->outputs, &simplify);
+    struct weir_simplify_params simplify = {.dump = c->params->dump_dir ? &c->dump_bodies : NULL};
+    enum weir_status status =
+        weir_simplify(l->body, outputs, n, c->arena, &c->live, &c->n_live, c->outputs, &simplify);
     if (status == WEIR_OK)
         status = weir_groups_make(c);
     for (int i = 0; i < c->n_live && status == WEIR_OK; i++)
@@ -188,14 +200,15 @@ static enum weir_status copy_carried(struct weir_emit_state *c, const struct loo
         return WEIR_NOMEM;
     for (int k = 0; k < n && status == WEIR_OK; k++) {
         weir_operand_of(c, c->outputs[k], &from[k]);
-        stays[k] = from[k].slot == p->part[k] && from[k].offset == 0 && weir_operand_contiguous(&from[k]);
+        stays[k] =
+            from[k].slot == p->part[k] && from[k].offset == 0 && weir_operand_contiguous(&from[k]);
         if (stays[k] || !is_carried(p, from[k].slot))
             continue;
         const struct weir_type *t = &p->v->parts[k];
-        struct weir_slot temporary = { .dtype = t->dtype, .size = bytes(t), .name = "next" };
+        struct weir_slot temporary = {.dtype = t->dtype, .size = bytes(t), .name = "next"};
         int slot = weir_slot_add(c, &temporary);
         status = copy(c, &from[k], slot, WEIR_COPY_PLAIN);
-        from[k] = (struct weir_operand) { slot, t->dtype, t->shape, 0, { 0 } };
+        from[k] = (struct weir_operand){slot, t->dtype, t->shape, 0, {0}};
         weir_strides(&t->shape, from[k].stride);
     }
     for (int k = 0; k < n && status == WEIR_OK; k++)

@@ -213,7 +213,8 @@ static enum weir_status check_steps(const weir_device *dev, const struct weir_la
             *(last < 0 ? &low : &high) += last;
         }
         weir_require(&dev->log, low >= 0);
-        weir_require(&dev->log, inside(ref->buf, (size_t)high, l->host_callback ? l->buf_size[b] : 0));
+        weir_require(&dev->log,
+                     inside(ref->buf, (size_t)high, l->host_callback ? l->buf_size[b] : 0));
     }
 error:
     return status;
@@ -238,8 +239,8 @@ error:
     return status;
 }
 
-static enum weir_status check_loop(const weir_device *dev, const struct weir_launch *l, int at, int n,
-                                   struct nest *nest)
+static enum weir_status check_loop(const weir_device *dev, const struct weir_launch *l, int at,
+                                   int n, struct nest *nest)
 {
     enum weir_status status = WEIR_OK;
     int end = nest->depth ? nest->end[nest->depth - 1] : n;

@@ -341,7 +341,8 @@ void weir_vjp_absent(weir_value *const *y, weir_value *const *dy, int n_y, weir_
     walk_down(y, dy, n_y, x, dx, n_x, first);
 }
 
-// y of g, x of g or of graphs around it: the walk goes through g to what it captured, then on outside.
+// y of g, x of g or of graphs around it: the walk goes through g to what it captured, then on
+// outside.
 static void walk_out(weir_graph *g, weir_value *const *y, weir_value *const *dy, int n_y,
                      weir_value *const *x, weir_value **dx, int n_x)
 {

@@ -150,8 +150,7 @@ weir_value *weir_lift(weir_graph *g, weir_value *v)
     if (weir_is_poison(v) || v->graph == open)
         return v;
     weir_value *inner = lift(open, v);
-    return inner ? inner
-                 : weir_graph_fail(g, "a value of a loop's body is used outside of it");
+    return inner ? inner : weir_graph_fail(g, "a value of a loop's body is used outside of it");
 }
 
 static weir_value *copy_one(const weir_value *v, weir_graph *to, weir_value *const *map)
@@ -165,7 +164,8 @@ static weir_value *copy_one(const weir_value *v, weir_graph *to, weir_value *con
     if (copy && v->body)
         copy->body = map[v->body->id];
     if (copy && v->op->cls == WEIR_OP_LOOP)
-        copy->attrs.loop.l = weir_arena_memdup(to->arena, v->attrs.loop.l, sizeof(struct weir_loop));
+        copy->attrs.loop.l =
+            weir_arena_memdup(to->arena, v->attrs.loop.l, sizeof(struct weir_loop));
     return copy && v->op->cls == WEIR_OP_LOOP && !copy->attrs.loop.l ? NULL : copy;
 }
 

@@ -119,8 +119,8 @@ static enum weir_status set_args(weir_device *dev, cl_kernel kernel, const struc
     return status;
 }
 
-// A group larger than the driver runs of this kernel (rusticl says 1024 for the device and takes 32): a
-// kernel without local memory does not care for the size, so the driver chooses.
+// A group larger than the driver runs of this kernel (rusticl says 1024 for the device and takes
+// 32): a kernel without local memory does not care for the size, so the driver chooses.
 static enum weir_status check_group(weir_device *dev, struct item *item, const char *name)
 {
     size_t max = 0, group = item->local[0] * item->local[1] * item->local[2];

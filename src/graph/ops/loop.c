@@ -18,11 +18,12 @@ static bool same_type(const weir_value *a, const weir_value *b)
 
 // --- construction, for weir_loop and for the rules ---
 
-bool weir_loop_begin(struct weir_loop_builder *b, weir_graph *g, int64_t n, bool reverse, int max_carry,
-                     int max_xs, int max_ys)
+bool weir_loop_begin(struct weir_loop_builder *b, weir_graph *g, int64_t n, bool reverse,
+                     int max_carry, int max_xs, int max_ys)
 {
     struct weir_arena *a = g->arena;
-    size_t size = sizeof(weir_value *), carries = (size_t)max_carry + 1; // and the iteration's number
+    size_t size = sizeof(weir_value *),
+           carries = (size_t)max_carry + 1; // and the iteration's number
     *b = (struct weir_loop_builder){.g = g, .l = {.n = n, .reverse = reverse}};
     b->first = weir_arena_array(a, carries, size);
     b->l.param = weir_arena_array(a, carries, size);
@@ -174,7 +175,8 @@ static void carry_index(struct weir_loop_builder *b)
     b->body->root->open = b->body;
 }
 
-static bool build_body(const struct weir_loop_params *p, struct weir_loop_builder *b, weir_value **y)
+static bool build_body(const struct weir_loop_params *p, struct weir_loop_builder *b,
+                       weir_value **y)
 {
     p->body(p->ctx, b->l.param, b->slice, b->l.next, y);
     if (weir_graph_status(b->g) != WEIR_OK)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Derivatives of loops, which are loops again.
 //
-// jvp: the body and its tangents, in the same order. vjp: the other way round; an iteration is computed
-// again from the carried values it began with (stacked by the first loop, which is given these results
-// when it is differentiated), then its vjp is taken. The cotangents of carried values are carried, those
-// of captures are summed in a carried value, those of slices are stacked. A tangent or cotangent that is
-// absent where the loop begins is -0, to which any sum may be added without a trace.
+// jvp: the body and its tangents, in the same order. vjp: the other way round; an iteration is
+// computed again from the carried values it began with (stacked by the first loop, which is given
+// these results when it is differentiated), then its vjp is taken. The cotangents of carried values
+// are carried, those of captures are summed in a carried value, those of slices are stacked. A
+// tangent or cotangent that is absent where the loop begins is -0, to which any sum may be added
+// without a trace.
 #include <string.h>
 
 #include "graph/diff.h"
@@ -47,9 +48,11 @@ static weir_value *stacked(weir_value *v, int k)
     if (j == l->n_ys) {
         struct weir_type t = l->param[k]->type;
         weir_value **y = list(g, l->n_ys + 1);
-        struct weir_type *parts = weir_arena_array(g->arena, (size_t)v->n_parts + 1, sizeof(*parts));
+        struct weir_type *parts =
+            weir_arena_array(g->arena, (size_t)v->n_parts + 1, sizeof(*parts));
         if (!y || !parts || t.shape.rank == WEIR_MAX_RANK)
-            return weir_graph_fail(g, "loop: a carried value of 8 axes cannot be kept for a gradient");
+            return weir_graph_fail(g,
+                                   "loop: a carried value of 8 axes cannot be kept for a gradient");
         memcpy(y, l->y, (size_t)l->n_ys * sizeof(*y));
         memcpy(parts, v->parts, (size_t)v->n_parts * sizeof(*parts));
         memmove(t.shape.dim + 1, t.shape.dim, (size_t)t.shape.rank++ * sizeof(t.shape.dim[0]));
@@ -67,8 +70,8 @@ static weir_value *stacked(weir_value *v, int k)
 struct forward {
     weir_value *v;
     weir_value *const *dx;
-    bool *moves;          // carried values that have a tangent
-    int *tangent;         // of each, its place among the carried values; -1 = none
+    bool *moves;  // carried values that have a tangent
+    int *tangent; // of each, its place among the carried values; -1 = none
     struct weir_loop_builder b;
     weir_value **y, **dy; // results of the body (next, then y) and their tangents
 };
@@ -78,14 +81,17 @@ static bool build_forward(struct forward *f)
     weir_value *v = f->v;
     const struct weir_loop *l = v->attrs.loop.l;
     int n = v->arity, n_move = 0;
-    weir_value **map = list(v->graph, l->body->n_values), **x = list(v->graph, n), **dot = list(v->graph, n);
+    weir_value **map = list(v->graph, l->body->n_values), **x = list(v->graph, n),
+               **dot = list(v->graph, n);
     if (!map || !x || !dot ||
         !weir_loop_begin(&f->b, v->graph, l->n, l->reverse, 2 * l->n_carry, 2 * l->n_xs, l->n_ys))
         return false;
     for (int k = 0; k < n; k++) {
         bool carry = k < l->n_carry, xs = !carry && k < l->n_carry + l->n_xs;
         weir_value *a = v->arg[k], *in;
-        in = carry ? weir_loop_carry(&f->b, a) : xs ? weir_loop_slice(&f->b, a) : weir_lift(a->graph, a);
+        in = carry ? weir_loop_carry(&f->b, a)
+             : xs  ? weir_loop_slice(&f->b, a)
+                   : weir_lift(a->graph, a);
         map[l->param[k]->id] = x[n_move] = in;
         if (carry && f->moves[k]) {
             f->tangent[k] = f->b.l.n_carry;
@@ -169,16 +175,16 @@ void weir_jvp_loop(weir_value *v, weir_value *const *dx, weir_value **dy)
 struct backward {
     weir_value *v;
     const struct weir_loop *l;
-    int n_ys;             // of v before results were added
-    weir_value **kept;    // its carried values, stacked
+    int n_ys;          // of v before results were added
+    weir_value **kept; // its carried values, stacked
     struct weir_loop_builder b;
     weir_value **map;     // from v's body into the new one
     weir_value **y, **dy; // seeds
     int n_y;
-    weir_value **x, **d;  // what is differentiated with respect to; its cotangent
-    int *at;              // of each argument of v, its place in x; -1 = none
+    weir_value **x, **d; // what is differentiated with respect to; its cotangent
+    int *at;             // of each argument of v, its place in x; -1 = none
     int n_x;
-    weir_value **sum;     // of each argument that is carried: its cotangent so far
+    weir_value **sum; // of each argument that is carried: its cotangent so far
 };
 
 static void seed(struct backward *r, weir_value *y, weir_value *dy)
