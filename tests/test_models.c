@@ -114,6 +114,13 @@ static double largest(const struct network *w)
     return most;
 }
 
+static void finish(struct network *w)
+{
+    weir_graph_destroy(&w->graph);
+    weir_params_destroy(&w->params);
+    weir_safetensors_destroy(&w->golden);
+}
+
 static void check(struct network *w)
 {
     double network = largest(w);
@@ -131,12 +138,17 @@ static void check(struct network *w)
         out[i] = calloc((size_t)weir_shape_size(weir_value_shape(values[i])) + 1, sizeof(double));
     ck_assert_int_eq(weir_eval(values, w->n + 1, WEIR_ISA_F64, 1, leaves, w->n + 4, out), WEIR_OK);
     const struct weir_file_array *y = find(w, "", "out.y");
-    compare("out.y", out[0], in_memory_order(y, WEIR_FILE_SAME), weir_shape_size(&y->shape), network);
+    double *want_y = in_memory_order(y, WEIR_FILE_SAME);
+    compare("out.y", out[0], want_y, weir_shape_size(&y->shape), network);
+    free(want_y);
     for (int i = 0; i < w->n; i++) {
         double *want = in_memory_order(find(w, "grad.", w->weight[i]->name), layout_of(w, i));
         compare(w->weight[i]->name, out[i + 1], want, weir_shape_size(weir_value_shape(w->grad[i])), network);
         free(want);
+        free((void *)leaves[i + 4].data);
     }
+    for (int i = 0; i <= w->n; i++)
+        free(out[i]);
     // Every tensor of the file was used: 4 inputs, 1 output, and a weight and its gradient each.
     ck_assert_uint_eq(w->golden->n, 5 + 2 * (size_t)w->n);
 }
@@ -148,6 +160,7 @@ START_TEST(unet_matches_diffusers)
                                         .layers = 2, .groups = 2, .heads = 2 };
     build(&w, "unet.safetensors", &weir_model_unet, &config);
     check(&w);
+    finish(&w);
 }
 END_TEST
 
@@ -158,6 +171,7 @@ START_TEST(dit_matches_pytorch)
                                         .patch = 2 };
     build(&w, "dit.safetensors", &weir_model_dit, &config);
     check(&w);
+    finish(&w);
 }
 END_TEST
 
