@@ -14,7 +14,7 @@
 #include "support/scalar_cases.h"
 #include "support/support.h"
 
-enum { CHUNK = 1 << 16, CHUNKS = 16 };
+enum { CHUNK = 1 << 16, CHUNKS = 16, DENSE_CHUNKS = 256 };
 
 #define N(name) weir_##name
 #define OUT_f(x) weir_as_u(weir_canon_f(x))
@@ -188,6 +188,20 @@ static void fill(uint32_t *a, uint32_t *b, uint32_t *c, int chunk)
     }
 }
 
+// One in 256 of all bit patterns, 2^24 of them, each drawn from its stratum.
+static void fill_dense(uint32_t *a, int chunk)
+{
+    uint64_t state = 0xde45eu + (uint64_t)chunk;
+    for (uint32_t i = 0; i < CHUNK; i++)
+        a[i] = (((uint32_t)chunk * CHUNK + i) << 8) | (uint32_t)(test_next(&state) & 0xff);
+}
+
+// A function of one float: its text has no second operand.
+static int is_unary(int i)
+{
+    return strchr(cases[i].expression, 'B') == NULL;
+}
+
 static void run_kernel(cl_kernel kernel, int wide, uint32_t *got)
 {
     for (cl_uint i = 0; i < 4; i++)
@@ -251,6 +265,30 @@ static void compare(int cases_used, int wide, int chunks, const char *more)
     ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
 }
 
+static void compare_dense(int wide)
+{
+    enum { GROUP = 20 };
+    long wrong = 0;
+    int run = 0;
+    for (int first = 0; first < FLOAT_CASES && cl.context; first += GROUP) {
+        int last = first + GROUP < FLOAT_CASES ? first + GROUP : FLOAT_CASES;
+        cl_program program = build(first, last, wide, cl.soft);
+        for (int chunk = 0; chunk < DENSE_CHUNKS; chunk++) {
+            fill_dense(in[0], chunk);
+            ck_assert_int_eq(clEnqueueWriteBuffer(cl.queue, cl.in[0], CL_TRUE, 0, CHUNK * 4, in[0], 0, NULL, NULL),
+                             CL_SUCCESS);
+            for (int i = first; i < last; i++)
+                if (is_unary(i)) {
+                    wrong += compare_case(program, i, wide, chunk);
+                    run++;
+                }
+        }
+        clReleaseProgram(program);
+    }
+    ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
+    ck_assert_msg(!cl.context || run >= 20 * DENSE_CHUNKS, "%d functions only", run / DENSE_CHUNKS);
+}
+
 // Mesa's llvmpipe takes seconds to compile a kernel of one lane and minutes for sixteen.
 static int slow_compiler(void)
 {
@@ -269,6 +307,20 @@ START_TEST(sixteen_lanes)
         printf("# skipped: %s takes minutes to compile sixteen lanes\n", cl.name);
     else
         compare(CASES, 1, CHUNKS, cl.soft);
+}
+END_TEST
+
+// Every function of one float over 2^24 inputs, as tests/test_scalar.c has it for C against the oracle.
+START_TEST(dense_one_lane)
+{
+    compare_dense(0);
+}
+END_TEST
+
+START_TEST(dense_sixteen_lanes)
+{
+    if (!slow_compiler())
+        compare_dense(1);
 }
 END_TEST
 
@@ -329,6 +381,8 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, one_lane);
     tcase_add_test(tcase, sixteen_lanes);
+    tcase_add_test(tcase, dense_one_lane);
+    tcase_add_test(tcase, dense_sixteen_lanes);
     tcase_add_test(tcase, soft_one_lane);
     tcase_add_test(tcase, rows_of_sixteen);
     suite_add_tcase(suite, tcase);
