@@ -123,6 +123,7 @@ unet-sample) # 16 images by dopri5, each with its own steps: all at once and alo
         --set sample.solver=dopri5 --set sample.rtol=0.01 --set sample.atol=0.01 --set optimizer.warmup=0 \
         --set train.steps=10 --out run >log.txt 2>&1 || { cat log.txt; fail "host run"; }
     "$weir" sample run --device host --seeds 0-15 --batch 16 --out all.npz >all.txt 2>&1 || fail "sampling on the host"
+    rm images.idx # a run is sampled without its data
     for run in host:1 "$device:5" ${alone:+"$device:1"}; do # a program of another batch is half a minute of compiling
         "$weir" sample run --device "${run%:*}" --seeds 0-15 --batch "${run##*:}" --out some.npz >some.txt 2>&1 ||
             { cat some.txt; fail "sampling, $run"; }

@@ -227,7 +227,7 @@ static int run_devices(int argc, char **argv)
     if (one)
         return show_one(one, verbose);
     struct weir_device_params params = {
-        .log = cli_log(verbose ? WEIR_LOG_INFO : WEIR_LOG_WARN),
+        .log = cli_log(verbose ? WEIR_LOG_DEBUG : WEIR_LOG_WARN),
     };
     int n = weir_device_list(&params, rows, MAX_DEVICES), in_backend = 0, code = EXIT_OK;
     n = n < MAX_DEVICES ? n : MAX_DEVICES;

@@ -99,7 +99,7 @@ static enum weir_status sample(const struct weir_log *log, const struct options 
     int64_t n = recipe.sample.n, nfe = 0;
     if (o->seeds && !parse_seeds(o->seeds, &first, &n))
         return weir_fail(log, WEIR_INVALID, "--seeds %s: expected a number or a range as 0-63", o->seeds);
-    status = weir_run_init(log, dev, &recipe, false, &run);
+    status = weir_run_init_sampling(log, dev, &recipe, &info, &run);
     if (!status)
         status = weir_checkpoint_load(log, &info, run.params, false);
     if (status)

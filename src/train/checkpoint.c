@@ -180,6 +180,11 @@ static enum weir_status save_state(const struct weir_log *log, const char *dir, 
     snprintf(digest, sizeof(digest), "%016" PRIx64, info->digest);
     json_t *root = json_pack("{s:s, s:i, s:I, s:I, s:s}", "weir", weir_version(), "numerics", WEIR_NUMERICS_VERSION,
                              "step", (json_int_t)info->step, "position", (json_int_t)info->position, "digest", digest);
+    json_t *item = json_array();
+    for (int i = 0; i < info->item.rank; i++)
+        json_array_append_new(item, json_integer(info->item.dim[i]));
+    json_object_set_new(root, "item", item);
+    json_object_set_new(root, "classes", json_integer(info->classes));
     json_object_set_new(root, "recipe", json_loads(text.s, 0, NULL));
     weir_strbuf_free(&text);
     snprintf(path, sizeof(path), "%s/state.json", dir);
@@ -291,7 +296,7 @@ enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct w
     char path[PATH_SIZE];
     json_t *root = NULL;
     struct weir_json_at at;
-    int64_t numerics = 0;
+    int64_t numerics = 0, classes = 0;
     const char *digest = "0";
     snprintf(path, sizeof(path), "%s/state.json", info->path);
     enum weir_status status = weir_json_load(log, path, &root);
@@ -305,6 +310,12 @@ enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct w
         status = weir_json_get_i64(&at, "numerics", 0, INT32_MAX, &numerics);
     if (!status)
         status = weir_json_get_string(&at, "digest", &digest);
+    info->item.rank = 0;
+    if (!status)
+        status = weir_json_get_i64s(&at, "item", 1, INT32_MAX, WEIR_MAX_RANK - 1, info->item.dim, &info->item.rank);
+    if (!status)
+        status = weir_json_get_i64(&at, "classes", 0, INT32_MAX - 1, &classes);
+    info->classes = (int)classes;
     if (!status && numerics != WEIR_NUMERICS_VERSION && !any_numerics)
         status = weir_fail(log, WEIR_UNSUPPORTED, "%s: written under numerics version %" PRId64 ", this is version %d: the "
                            "run would not go on with the same bits (--any-numerics goes on all the same)",

@@ -14,6 +14,8 @@ struct weir_checkpoint_info {
     int64_t step;      // updates done
     int64_t position;  // of the loader
     uint64_t digest;   // of all tensors: equal runs have equal digests
+    struct weir_shape item; // of the data; rank 0 = not known (a checkpoint written before it was kept)
+    int classes;       // of the data; 0 = no labels
     char path[512];    // the folder
 };
 
@@ -24,7 +26,7 @@ enum weir_status weir_checkpoint_save(const struct weir_log *log, const char *ru
 void weir_checkpoint_sweep(const struct weir_log *log, const char *run_dir);
 // The newest complete checkpoint of a run. Errors: IO (there is none).
 enum weir_status weir_checkpoint_find(const struct weir_log *log, const char *run_dir, struct weir_checkpoint_info *info);
-// Reads state.json's counters and recipe. Errors: FORMAT, UNSUPPORTED (another numerics version,
+// Reads state.json's counters, the data's shape and the recipe. Errors: FORMAT, UNSUPPORTED (another numerics version,
 // unless any_numerics).
 enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct weir_checkpoint_info *info,
                                             bool any_numerics, struct weir_recipe *recipe);

@@ -188,7 +188,8 @@ static enum weir_status one_step(struct training *t)
 
 static enum weir_status save(struct training *t, const char *why)
 {
-    struct weir_checkpoint_info info = { .step = t->done, .position = t->position };
+    struct weir_checkpoint_info info = { .step = t->done, .position = t->position, .item = t->run.data->item,
+                                         .classes = t->run.data->n_classes };
     enum weir_status status = weir_checkpoint_save(&t->log, t->p->out_dir, &t->recipe, t->run.params,
                                                    t->recipe.train.keep, &info);
     char text[700];

@@ -21,6 +21,10 @@ struct weir_run_state {
 // with the optimizer's slots. Errors leave `out` finished.
 enum weir_status weir_run_init(const struct weir_log *log, weir_device *dev, const struct weir_recipe *recipe,
                                bool training, struct weir_run_state *out);
+// The same for sampling, from what the checkpoint knows of the data: the data itself is opened only for
+// a checkpoint that does not, otherwise out->data is NULL.
+enum weir_status weir_run_init_sampling(const struct weir_log *log, weir_device *dev, const struct weir_recipe *recipe,
+                                        const struct weir_checkpoint_info *info, struct weir_run_state *out);
 void weir_run_finish(struct weir_run_state *run);
 
 struct weir_progress {

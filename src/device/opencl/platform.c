@@ -107,7 +107,7 @@ static void visit_platform(struct visit *v, cl_platform_id platform)
     platform_text(platform, CL_PLATFORM_NAME, name, sizeof name);
     cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MAX_DEVICES, id, &n);
     if (code == CL_DEVICE_NOT_FOUND || (code == CL_SUCCESS && n == 0)) {
-        weir_logf(log, WEIR_LOG_INFO, "OpenCL platform '%s' lists no device", name);
+        weir_logf(log, WEIR_LOG_DEBUG, "OpenCL platform '%s' lists no device", name);
         return;
     }
     if (code != CL_SUCCESS) {
