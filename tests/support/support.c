@@ -29,7 +29,7 @@ void test_log_clear(void)
     log_text[0] = 0;
 }
 
-static char folder[64];
+static char folder[192];
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
@@ -46,8 +46,9 @@ const char *test_path(const char *name)
     static char paths[8][256];
     static int next;
     if (!folder[0]) {
-        strcpy(folder, "/tmp/weir-test-XXXXXX");
-        if (!mkdtemp(folder))
+        const char *parent = getenv("TMPDIR");
+        int n = snprintf(folder, sizeof(folder), "%s/weir-test-XXXXXX", parent && *parent ? parent : P_tmpdir);
+        if (n >= (int)sizeof(folder) || !mkdtemp(folder))
             abort();
         atexit(remove_folder);
     }
