@@ -22,6 +22,10 @@ bool weir_row_choose(const struct weir_row *r, int p);
 void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
                     struct weir_strbuf *out);
 
+// The row's own values with `level` reductions behind them, and their stores, each behind `guard`.
+void weir_row_values(const struct weir_row *r, int level, const char *indent, const char *guard,
+                     struct weir_strbuf *out);
+
 // Whether this device takes a group a row.
 bool weir_rows_are_grouped(const weir_device *dev);
 enum weir_status weir_write_row_groups(struct weir_row *r, const struct weir_group *g);

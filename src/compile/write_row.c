@@ -58,17 +58,17 @@ static void accumulate(const struct weir_row *r, int p, bool wide, const char *i
     }
 }
 
-// Clears the lanes of the phase's reductions.
-static void clear(const struct weir_row *r, int p, const char *indent, struct weir_strbuf *out)
+// Clears lanes of the phase's reductions: a_<id> of the terms, b_<id> of chunk results.
+static void clear(const struct weir_row *r, int p, char set, const char *indent, struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
         const struct weir_step *s = &r->b->step[i];
         if (!is_reduce(s) || s->level != p + 1)
             continue;
         struct weir_fold f = weir_fold_of(s->v);
-        weir_strbuf_printf(out, "%sweir_lanes_%c a_%d;\n%sfor (int q = 0; q < 4; q++)\n", indent, f.letter,
-                           i, indent);
-        weir_strbuf_printf(out, "%s    a_%d.v[q] = (%s)(%s);\n", indent, i,
+        weir_strbuf_printf(out, "%sweir_lanes_%c %c_%d;\n%sfor (int q = 0; q < 4; q++)\n", indent, f.letter,
+                           set, i, indent);
+        weir_strbuf_printf(out, "%s    %c_%d.v[q] = (%s)(%s);\n", indent, set, i,
                            weir_fold_ctype(&f, true), f.identity);
     }
 }
@@ -120,23 +120,8 @@ static void fold(const struct weir_row *r, int p, bool chunked, const char *inde
     }
 }
 
-// b_<id>: lanes of chunk results.
-static void clear_chunks(const struct weir_row *r, int p, struct weir_strbuf *out)
-{
-    for (int i = 0; i < r->b->n_steps; i++) {
-        const struct weir_step *s = &r->b->step[i];
-        if (!is_reduce(s) || s->level != p + 1)
-            continue;
-        struct weir_fold f = weir_fold_of(s->v);
-        weir_strbuf_printf(out, "        weir_lanes_%c b_%d;\n        for (int q = 0; q < 4; q++)\n",
-                           f.letter, i);
-        weir_strbuf_printf(out, "            b_%d.v[q] = (%s)(%s);\n", i,
-                           weir_fold_ctype(&f, true), f.identity);
-    }
-}
-
-// The row's own values with `level` reductions behind them, and their stores.
-static void row_values(const struct weir_row *r, int level, struct weir_strbuf *out)
+void weir_row_values(const struct weir_row *r, int level, const char *indent, const char *guard,
+                     struct weir_strbuf *out)
 {
     const struct weir_body *b = r->b;
     for (int i = 0; i < b->n_steps; i++) {
@@ -144,11 +129,11 @@ static void row_values(const struct weir_row *r, int level, struct weir_strbuf *
         if (!s->row || s->level != level)
             continue;
         if (!is_reduce(s))
-            weir_body_step(b, s, false, "        ", out);
+            weir_body_step(b, s, false, indent, out);
         if (s->store < 0)
             continue;
         const struct weir_access *a = &b->access[s->store];
-        weir_strbuf_printf(out, "        weir_st_%s(p%d + i%d, r_%d);\n",
+        weir_strbuf_printf(out, "%s%sweir_st_%s(p%d + i%d, r_%d);\n", indent, guard,
                            weir_dtype_name(a->operand.dtype), a->param, a->cls, i);
     }
 }
@@ -160,15 +145,15 @@ static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
     if (!weir_row_choose(r, p))
         return;
     if (r->n <= CHUNK) {
-        clear(r, p, "        ", out);
+        clear(r, p, 'a', "        ", out);
         pass(r, p, "0", end, r->n % 16 != 0, "        ", out);
     } else {
-        clear_chunks(r, p, out);
+        clear(r, p, 'b', "        ", out);
         weir_strbuf_printf(out, "        for (int chunk = 0; chunk < %lld; chunk++) {\n",
                            (long long)((r->n + CHUNK - 1) / CHUNK));
         weir_strbuf_printf(out, "            const int stop = min(%d * chunk + %d, %s);\n", CHUNK, CHUNK,
                            end);
-        clear(r, p, "            ", out);
+        clear(r, p, 'a', "            ", out);
         char from[32];
         snprintf(from, sizeof(from), "%d * chunk", CHUNK);
         pass(r, p, from, "stop", r->n % 16 != 0, "            ", out);
@@ -193,10 +178,10 @@ static void row_text(const struct weir_row *r, struct weir_strbuf *out)
     weir_body_decode(b, outer, "row", "        ", out);
     weir_body_bases(b, outer, "        ", out);
     weir_body_hoist(b, "        ", out);
-    row_values(r, 0, out);
+    weir_row_values(r, 0, "        ", "", out);
     for (int p = 0; p < r->phases; p++) {
         phase(r, p, out);
-        row_values(r, p + 1, out);
+        weir_row_values(r, p + 1, "        ", "", out);
     }
     weir_strbuf_puts(out, "    }\n}\n");
 }
@@ -299,7 +284,7 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     char from[32];
     snprintf(from, sizeof(from), "%d * chunk", CHUNK);
     weir_row_choose(&r, 0);
-    clear(&r, 0, "        ", &out);
+    clear(&r, 0, 'a', "        ", &out);
     pass(&r, 0, from, "stop", r.n % 16 != 0, "        ", &out);
     weir_strbuf_printf(&out, "        p%d[item] = weir_fold_%s_%c(a_%d.v);\n    }\n}\n",
                        b->access[partial].param, f.combine, f.letter, b->n_steps - 1);

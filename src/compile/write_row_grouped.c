@@ -120,24 +120,6 @@ static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
     fold_row(r, p, 'b', out);
 }
 
-// Every lane computes the row's own values; the first stores them.
-static void row_values(const struct weir_row *r, int level, struct weir_strbuf *out)
-{
-    const struct weir_body *b = r->b;
-    for (int i = 0; i < b->n_steps; i++) {
-        const struct weir_step *s = &b->step[i];
-        if (!s->row || s->level != level)
-            continue;
-        if (s->v->op->cls != WEIR_OP_REDUCE)
-            weir_body_step(b, s, false, "    ", out);
-        if (s->store < 0)
-            continue;
-        const struct weir_access *a = &b->access[s->store];
-        weir_strbuf_printf(out, "    if (lane == 0)\n        weir_st_%s(p%d + i%d, r_%d);\n",
-                           weir_dtype_name(a->operand.dtype), a->param, a->cls, i);
-    }
-}
-
 static void begin(const struct weir_row *r, struct weir_strbuf *out)
 {
     bool used[3] = { false };
@@ -172,10 +154,10 @@ enum weir_status weir_write_row_groups(struct weir_row *r, const struct weir_gro
     weir_body_decode(r->b, outer, "item", "    ", &out);
     weir_body_bases(r->b, outer, "    ", &out);
     weir_body_hoist(r->b, "    ", &out);
-    row_values(r, 0, &out);
+    weir_row_values(r, 0, "    ", "if (lane == 0) ", &out); // every lane computes, the first stores
     for (int p = 0; p < r->phases; p++) {
         phase(r, p, &out);
-        row_values(r, p + 1, &out);
+        weir_row_values(r, p + 1, "    ", "if (lane == 0) ", &out);
     }
     weir_strbuf_puts(&out, "}\n");
     launch(r, g, "row", r->rows, &out);

@@ -385,20 +385,11 @@ static void walk_out(weir_graph *g, weir_value *const *y, weir_value *const *dy,
 static void walk_any(weir_graph *g, weir_value *const *y, weir_value *const *dy, int n_y,
                      weir_value *const *x, weir_value **dx, int n_x)
 {
-    bool same = true;
-    for (int i = 0; i < n_y + n_x; i++)
-        same &= (i < n_y ? y[i] : x[i - n_y])->graph == g;
-    weir_value **inner = same ? NULL : weir_arena_array(g->arena, (size_t)n_y, sizeof(*inner));
-    if (same) {
+    weir_value *const *inner = weir_lift_all(g, y, n_y, x, n_x);
+    if (inner == y)
         weir_vjp_absent(y, dy, n_y, x, dx, n_x);
-        return;
-    }
-    for (int i = 0; inner && i < n_y; i++)
-        inner[i] = y[i]->graph == g ? y[i] : weir_lift(g, y[i]);
-    if (inner && weir_graph_status(g) == WEIR_OK)
+    else if (inner)
         walk_out(g, inner, dy, n_y, x, dx, n_x);
-    else
-        weir_graph_fail(g, "out of memory");
 }
 
 void weir_vjp(weir_value *const *y, weir_value *const *dy, int n_y, weir_value *const *x,

@@ -196,20 +196,11 @@ static void walk_in(weir_graph *g, weir_value *const *y, weir_value **dy, int n_
 static void walk_any(weir_graph *g, weir_value *const *y, weir_value **dy, int n_y,
                      weir_value *const *x, weir_value *const *dx, int n_x)
 {
-    bool same = true;
-    for (int i = 0; i < n_y + n_x; i++)
-        same &= (i < n_y ? y[i] : x[i - n_y])->graph == g;
-    weir_value **inner = same ? NULL : weir_arena_array(g->arena, (size_t)n_y, sizeof(*inner));
-    if (same) {
+    weir_value *const *inner = weir_lift_all(g, y, n_y, x, n_x);
+    if (inner == y)
         weir_jvp_absent(y, dy, n_y, x, dx, n_x);
-        return;
-    }
-    for (int i = 0; inner && i < n_y; i++)
-        inner[i] = y[i]->graph == g ? y[i] : weir_lift(g, y[i]);
-    if (inner && weir_graph_status(g) == WEIR_OK)
+    else if (inner)
         walk_in(g, inner, dy, n_y, x, dx, n_x);
-    else
-        weir_graph_fail(g, "out of memory");
 }
 
 void weir_jvp(weir_value *const *y, weir_value **dy, int n_y, weir_value *const *x,

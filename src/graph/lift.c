@@ -186,3 +186,19 @@ bool weir_body_copy(weir_graph *from, weir_graph *to, weir_value **map)
         to->of->index = map[from->of->index->id];
     return true;
 }
+
+weir_value *const *weir_lift_all(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x, int n_x)
+{
+    bool same = true;
+    for (int i = 0; i < n_y + n_x; i++)
+        same &= (i < n_y ? y[i] : x[i - n_y])->graph == g;
+    if (same)
+        return y;
+    weir_value **inner = weir_arena_array(g->arena, (size_t)n_y, sizeof(*inner));
+    for (int i = 0; inner && i < n_y; i++)
+        inner[i] = y[i]->graph == g ? y[i] : weir_lift(g, y[i]);
+    if (inner && weir_graph_status(g) == WEIR_OK)
+        return inner;
+    weir_graph_fail(g, "out of memory");
+    return NULL;
+}
