@@ -189,7 +189,7 @@ static int add_index(struct weir_body *b)
 
 static bool is_memory(void *ctx, const weir_value *v)
 {
-    return ((const struct weir_body *)ctx)->c->has_memory[v->id];
+    return ((const struct weir_body *)ctx)->c->scope.has_memory[v->id];
 }
 
 // A row's value seen by all elements of the row: strides over the kept axes only.
@@ -414,10 +414,10 @@ enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, 
     memset(b, 0, sizeof(*b));
     b->c = c;
     b->step = weir_arena_array(c->arena, (size_t)n_nodes + 1, sizeof(*b->step));
-    b->step_of = c->step_of;
+    b->step_of = c->scope.step_of;
     if (!b->step)
         return WEIR_NOMEM;
-    for (int i = 0; i < c->n_live; i++)
+    for (int i = 0; i < c->scope.n_live; i++)
         b->step_of[i] = -1;
     if (!make_space(b, nodes, n_nodes))
         return WEIR_UNSUPPORTED;
@@ -443,10 +443,10 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     b->c = c;
     weir_value *v = weir_arena_alloc(c->arena, sizeof(*v));
     b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
-    b->step_of = c->step_of;
+    b->step_of = c->scope.step_of;
     if (!v || !b->step)
         return WEIR_NOMEM;
-    *v = (weir_value) { .op = &copy, .id = c->n_live, .arity = 1,
+    *v = (weir_value) { .op = &copy, .id = c->scope.n_live, .arity = 1,
                         .type = { from->dtype, from->shape } };
     b->space = (struct weir_space) { 1, { weir_shape_size(&from->shape) } };
     if (!weir_space_refine(&b->space, &from->shape))
@@ -517,10 +517,10 @@ static enum weir_status init_single(struct weir_body *b, struct weir_emit_state 
     b->c = c;
     b->reduces = true;
     b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
-    b->step_of = c->step_of;
+    b->step_of = c->scope.step_of;
     if (!b->step)
         return WEIR_NOMEM;
-    for (int i = 0; i < c->n_live; i++)
+    for (int i = 0; i < c->scope.n_live; i++)
         b->step_of[i] = -1;
     b->step_of[v->id] = 0;
     b->n_steps = 1;

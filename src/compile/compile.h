@@ -119,13 +119,8 @@ struct weir_kernel_entry {
     const char *name, *text; // text has "$K" for the name
 };
 
-struct weir_emit_state {
-    weir_device *dev;
-    const struct weir_compile_params *params;
-    struct weir_log log;
-    weir_arena *arena; // owned by the program: descriptions of host calls live in it
-    enum weir_status status; // the first failure of a writer
-
+// The graph whose groups are being made and written: the program's, or a loop's body.
+struct weir_scope {
     weir_value **live;
     int n_live;
     weir_value **outputs;
@@ -133,18 +128,28 @@ struct weir_emit_state {
     bool *has_memory;  // by value id: the value (or its parts) is stored
     int *slot_of;      // by value id; -1 = none
     int *output_slot;  // n_outputs
-
-    struct weir_slot *slots;
-    int n_slots, cap_slots;
+    int *step_of;      // by value id, of the kernel body at hand
     struct weir_group *groups;
     int n_groups, cap_groups;
+    int loop;          // the one being written, -1 = none
+};
+
+struct weir_emit_state {
+    weir_device *dev;
+    const struct weir_compile_params *params;
+    struct weir_log log;
+    weir_arena *arena; // owned by the program: descriptions of host calls live in it
+    enum weir_status status; // the first failure of a writer
+
+    struct weir_scope scope;
+    struct weir_slot *slots;
+    int n_slots, cap_slots;
     struct weir_planned *launches;
     int n_launches, cap_launches;
     struct weir_in_place *in_place;
     int n_in_place, cap_in_place;
     struct weir_planned_loop *loops;
     int n_loops, cap_loops;
-    int loop;          // being written, -1 = none
     int n_body_groups;  // of bodies of loops
 
     struct weir_strbuf text; // of the module, after the prelude
@@ -152,7 +157,6 @@ struct weir_emit_state {
     int n_kernels, cap_kernels;
 
     bool trial;    // fusion asks whether a kernel can be written: slots are not made
-    int *step_of;  // by value id, of the body at hand
 
     size_t arena_size, live_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs

@@ -53,7 +53,7 @@ static bool is_memory(void *ctx, const weir_value *v)
 static weir_value *base_of(const struct fuser *f, const weir_value *v, int a)
 {
     struct weir_layout l;
-    weir_layout_of(v->arg[a], is_memory, f->c->has_memory, &l);
+    weir_layout_of(v->arg[a], is_memory, f->c->scope.has_memory, &l);
     return l.base->op->cls == WEIR_OP_PART ? l.base->arg[0] : l.base;
 }
 
@@ -63,7 +63,7 @@ static weir_value *source_of(const struct fuser *f, weir_value *v, int a)
     if (v->op->cls != WEIR_OP_VIEW)
         return base_of(f, v, a);
     struct weir_layout l;
-    weir_layout_of(v->arg[0], is_memory, f->c->has_memory, &l);
+    weir_layout_of(v->arg[0], is_memory, f->c->scope.has_memory, &l);
     return l.base->op->cls == WEIR_OP_PART ? l.base->arg[0] : l.base;
 }
 
@@ -340,9 +340,9 @@ static bool in_registers(const weir_value *v)
 
 static void mark_outputs(const struct fuser *f, bool *read)
 {
-    for (int i = 0; i < f->c->n_outputs; i++) {
+    for (int i = 0; i < f->c->scope.n_outputs; i++) {
         struct weir_layout l;
-        weir_layout_of(f->c->outputs[i], is_memory, f->c->has_memory, &l);
+        weir_layout_of(f->c->scope.outputs[i], is_memory, f->c->scope.has_memory, &l);
         read[l.base->id] = true;
     }
 }
@@ -351,8 +351,8 @@ static void mark_outputs(const struct fuser *f, bool *read)
 static void find_stored(struct fuser *f)
 {
     mark_outputs(f, f->stored);
-    for (int i = 0; i < f->c->n_live; i++) {
-        weir_value *v = f->c->live[i];
+    for (int i = 0; i < f->c->scope.n_live; i++) {
+        weir_value *v = f->c->scope.live[i];
         bool reader = weir_has_group(f->c, v) || v->op->cls == WEIR_OP_ASSIGN;
         for (int a = 0; reader && (!in_registers(v) || weir_is_gather(v)) && a < v->arity; a++)
             f->stored[source_of(f, v, a)->id] = true;
@@ -363,12 +363,12 @@ static void find_stored(struct fuser *f)
 static bool choose_memory(struct fuser *f)
 {
     struct weir_emit_state *c = f->c;
-    bool *read = weir_arena_array(f->arena, (size_t)c->n_live + 1, sizeof(*read));
+    bool *read = weir_arena_array(f->arena, (size_t)c->scope.n_live + 1, sizeof(*read));
     if (!read)
         return false;
     mark_outputs(f, read);
-    for (int i = 0; i < c->n_live; i++) {
-        weir_value *v = c->live[i];
+    for (int i = 0; i < c->scope.n_live; i++) {
+        weir_value *v = c->scope.live[i];
         bool reader = weir_has_group(c, v) || v->op->cls == WEIR_OP_ASSIGN;
         for (int a = 0; reader && a < v->arity; a++) {
             weir_value *x = source_of(f, v, a);
@@ -376,9 +376,9 @@ static bool choose_memory(struct fuser *f)
                 read[x->id] = true;
         }
     }
-    for (int i = 0; i < c->n_live; i++)
-        if (in_registers(c->live[i]))
-            c->has_memory[i] = read[i];
+    for (int i = 0; i < c->scope.n_live; i++)
+        if (in_registers(c->scope.live[i]))
+            c->scope.has_memory[i] = read[i];
     return true;
 }
 
@@ -388,18 +388,18 @@ static bool too_many_buffers(struct fuser *f, const struct cluster *g)
     struct weir_body b;
     int outputs = 0;
     for (int i = 0; i < g->n; i++)
-        outputs += f->c->has_memory[g->nodes[i]->id];
+        outputs += f->c->scope.has_memory[g->nodes[i]->id];
     return resolves(f, g->nodes, g->n, &b) && b.n_access + outputs > WEIR_LAUNCH_MAX_BUFS;
 }
 
 static bool emit_apart(struct fuser *f, const struct cluster *g)
 {
     for (int i = 0; i < g->n; i++) {
-        f->c->has_memory[g->nodes[i]->id] = true;
+        f->c->scope.has_memory[g->nodes[i]->id] = true;
         if (!weir_group_single(f->c, g->nodes[i]))
             return false;
         if (is_map(g->nodes[i])) // a gather takes any views this way
-            f->c->groups[f->c->n_groups - 1].kind = WEIR_GROUP_MAP;
+            f->c->scope.groups[f->c->scope.n_groups - 1].kind = WEIR_GROUP_MAP;
     }
     return true;
 }
@@ -421,7 +421,7 @@ static bool emit(struct fuser *f, const struct cluster *from)
     g->n_nodes = from->n;
     g->outputs = outputs;
     for (int i = 0; i < from->n; i++)
-        if (c->has_memory[from->nodes[i]->id])
+        if (c->scope.has_memory[from->nodes[i]->id])
             outputs[g->n_outputs++] = from->nodes[i];
     return g->nodes != NULL;
 }
@@ -453,18 +453,18 @@ static bool emit_all(struct fuser *f)
 
 enum weir_status weir_fuse(struct weir_emit_state *c)
 {
-    struct fuser f = { .c = c, .arena = weir_arena_create(), .words = c->n_live / 64 + 1 };
+    struct fuser f = { .c = c, .arena = weir_arena_create(), .words = c->scope.n_live / 64 + 1 };
     enum weir_status status = WEIR_NOMEM;
-    f.cluster = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.cluster));
-    f.home = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.home));
-    f.stored = weir_arena_array(f.arena, (size_t)c->n_live + 1, sizeof(*f.stored));
+    f.cluster = weir_arena_array(f.arena, (size_t)c->scope.n_live + 1, sizeof(*f.cluster));
+    f.home = weir_arena_array(f.arena, (size_t)c->scope.n_live + 1, sizeof(*f.home));
+    f.stored = weir_arena_array(f.arena, (size_t)c->scope.n_live + 1, sizeof(*f.stored));
     if (!f.cluster || !f.home || !f.stored)
         goto error;
     find_stored(&f);
-    for (int i = 0; i < c->n_live; i++)
+    for (int i = 0; i < c->scope.n_live; i++)
         f.home[i] = -1;
-    for (int i = 0; i < c->n_live; i++)
-        if (weir_has_group(c, c->live[i]) && !place(&f, c->live[i]))
+    for (int i = 0; i < c->scope.n_live; i++)
+        if (weir_has_group(c, c->scope.live[i]) && !place(&f, c->scope.live[i]))
             goto error;
     if (choose_memory(&f) && emit_all(&f))
         status = WEIR_OK;

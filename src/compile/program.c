@@ -40,8 +40,8 @@ error:
 
 static enum weir_status check_states(struct weir_emit_state *c)
 {
-    for (int i = 0; i < c->n_live; i++) {
-        const weir_value *v = c->live[i];
+    for (int i = 0; i < c->scope.n_live; i++) {
+        const weir_value *v = c->scope.live[i];
         if ((v->op == &weir_op_state || v->op == &weir_op_assign) &&
             v->attrs.state.state->dev != c->dev)
             return weir_fail(&c->log, WEIR_INVALID, "state %s belongs to another device",
@@ -73,8 +73,8 @@ static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
 {
     struct weir_strbuf values = { 0 };
     struct weir_simplify_params simplify = { .dump = c->params->dump_dir ? &values : NULL };
-    enum weir_status status = weir_simplify(g, outputs, c->n_outputs, c->arena, &c->live, &c->n_live,
-                                            c->outputs, &simplify);
+    enum weir_status status = weir_simplify(g, outputs, c->scope.n_outputs, c->arena, &c->scope.live, &c->scope.n_live,
+                                            c->scope.outputs, &simplify);
     if (status == WEIR_OK)
         status = check_states(c);
     if (status == WEIR_OK)
@@ -101,8 +101,8 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     static const struct weir_compile_params defaults;
     const double start = now();
     weir_graph *g = NULL;
-    struct weir_emit_state c = { .dev = dev, .loop = -1, .params = params ? params : &defaults, .log = dev->log,
-                                 .n_outputs = n_outputs };
+    struct weir_emit_state c = { .dev = dev, .scope.loop = -1, .params = params ? params : &defaults, .log = dev->log,
+                                 .scope.n_outputs = n_outputs };
     enum weir_status status = check_outputs(&dev->log, outputs, n_outputs, &g);
     if (status != WEIR_OK)
         return status;
@@ -111,9 +111,9 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
         p->arena = c.arena = weir_arena_create();
     if (c.arena) {
         p->label = weir_arena_strdup(c.arena, c.params->label ? c.params->label : "program");
-        c.outputs = weir_arena_array(c.arena, (size_t)n_outputs, sizeof(*c.outputs));
+        c.scope.outputs = weir_arena_array(c.arena, (size_t)n_outputs, sizeof(*c.scope.outputs));
     }
-    if (!c.outputs || !p->label) {
+    if (!c.scope.outputs || !p->label) {
         status = weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
         goto error;
     }

@@ -193,14 +193,14 @@ static enum weir_status take_ends(struct weir_emit_state *c, struct weir_program
         p->input[s->input].offset = s->offset;
         p->input[s->input].used = true;
     }
-    p->n_outputs = c->n_outputs;
-    p->output = weir_arena_array(p->arena, (size_t)c->n_outputs + 1, sizeof(*p->output));
+    p->n_outputs = c->scope.n_outputs;
+    p->output = weir_arena_array(p->arena, (size_t)c->scope.n_outputs + 1, sizeof(*p->output));
     if (!p->output)
-        return weir_fail(&c->log, WEIR_NOMEM, "no memory for %d outputs", c->n_outputs);
-    for (int i = 0; i < c->n_outputs; i++) {
-        const weir_value *v = c->outputs[i];
-        p->output[i].buf = buffer_of(c, p, c->output_slot[i]);
-        p->output[i].offset = c->slots[c->output_slot[i]].offset;
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory for %d outputs", c->scope.n_outputs);
+    for (int i = 0; i < c->scope.n_outputs; i++) {
+        const weir_value *v = c->scope.outputs[i];
+        p->output[i].buf = buffer_of(c, p, c->scope.output_slot[i]);
+        p->output[i].offset = c->slots[c->scope.output_slot[i]].offset;
         p->output[i].size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
         p->output[i].dtype = v->type.dtype;
     }
@@ -226,7 +226,7 @@ enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p)
         status = record_launches(c, p);
     if (status == WEIR_OK)
         status = take_ends(c, p);
-    p->info.groups = c->n_groups + c->n_body_groups;
+    p->info.groups = c->scope.n_groups + c->n_body_groups;
     p->info.peak = c->arena_size;
     p->info.live = c->live_size;
     return status;

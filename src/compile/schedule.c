@@ -35,33 +35,33 @@ static bool layout_contiguous(const struct weir_layout *l, const struct weir_sha
 // Marks the views that have to be copied.
 static void mark_views(struct weir_emit_state *c, bool fused)
 {
-    for (int i = 0; i < c->n_live; i++) {
-        weir_value *v = c->live[i];
+    for (int i = 0; i < c->scope.n_live; i++) {
+        weir_value *v = c->scope.live[i];
         struct weir_layout l;
         if (v->op->cls == WEIR_OP_VIEW) {
-            weir_layout_of(v, is_memory, c->has_memory, &l);
+            weir_layout_of(v, is_memory, c->scope.has_memory, &l);
             if (l.base->op->cls == WEIR_OP_VIEW)
-                c->has_memory[l.base->id] = true;
+                c->scope.has_memory[l.base->id] = true;
         }
         for (int a = 0; a < v->arity; a++) {
             weir_value *x = v->arg[a];
-            if (!wants_contiguous(v, a, fused) || x->op->cls != WEIR_OP_VIEW || c->has_memory[x->id])
+            if (!wants_contiguous(v, a, fused) || x->op->cls != WEIR_OP_VIEW || c->scope.has_memory[x->id])
                 continue;
-            weir_layout_of(x, is_memory, c->has_memory, &l);
+            weir_layout_of(x, is_memory, c->scope.has_memory, &l);
             if (!layout_contiguous(&l, &x->type.shape))
-                c->has_memory[x->id] = true;
+                c->scope.has_memory[x->id] = true;
         }
     }
 }
 
 struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kind kind)
 {
-    if (!weir_grow(c->arena, (void **)&c->groups, c->n_groups, &c->cap_groups, sizeof(*c->groups))) {
+    if (!weir_grow(c->arena, (void **)&c->scope.groups, c->scope.n_groups, &c->scope.cap_groups, sizeof(*c->scope.groups))) {
         c->status = WEIR_NOMEM;
         return NULL;
     }
-    struct weir_group *g = &c->groups[c->n_groups];
-    *g = (struct weir_group) { .kind = kind, .id = c->n_groups++, .copy_to = -1 };
+    struct weir_group *g = &c->scope.groups[c->scope.n_groups];
+    *g = (struct weir_group) { .kind = kind, .id = c->scope.n_groups++, .copy_to = -1 };
     return g;
 }
 
@@ -118,7 +118,7 @@ bool weir_has_group(const struct weir_emit_state *c, const weir_value *v)
     case WEIR_OP_ASSIGN:
         return false;
     case WEIR_OP_VIEW:
-        return c->has_memory[v->id];
+        return c->scope.has_memory[v->id];
     default:
         return true;
     }
@@ -126,8 +126,8 @@ bool weir_has_group(const struct weir_emit_state *c, const weir_value *v)
 
 static enum weir_status unfused(struct weir_emit_state *c)
 {
-    for (int i = 0; i < c->n_live; i++) {
-        weir_value *v = c->live[i];
+    for (int i = 0; i < c->scope.n_live; i++) {
+        weir_value *v = c->scope.live[i];
         if (!weir_has_group(c, v))
             continue;
         if (!(v->op->cls == WEIR_OP_VIEW ? weir_group_copy(c, v) : weir_group_single(c, v)))
@@ -153,14 +153,14 @@ static int copy_to_slot(struct weir_emit_state *c, const struct weir_operand *fr
 
 static bool owns_slot(const struct weir_emit_state *c, const weir_value *v)
 {
-    return v->op->cls != WEIR_OP_LEAF && c->has_memory[v->id];
+    return v->op->cls != WEIR_OP_LEAF && c->scope.has_memory[v->id];
 }
 
 // A view that is all of a value in the same order needs no copy.
 static weir_value *whole(struct weir_emit_state *c, weir_value *v)
 {
     struct weir_layout l;
-    weir_layout_of(v, is_memory, c->has_memory, &l);
+    weir_layout_of(v, is_memory, c->scope.has_memory, &l);
     bool same = l.offset == 0 && layout_contiguous(&l, &v->type.shape) &&
                 weir_shape_size(&v->type.shape) == weir_shape_size(&l.base->type.shape);
     return same ? l.base : v;
@@ -169,19 +169,19 @@ static weir_value *whole(struct weir_emit_state *c, weir_value *v)
 // Outputs are read after the run: those that live elsewhere (leaves, views) are copied out.
 static enum weir_status add_outputs(struct weir_emit_state *c)
 {
-    for (int i = 0; i < c->n_outputs; i++) {
-        weir_value *v = whole(c, c->outputs[i]);
+    for (int i = 0; i < c->scope.n_outputs; i++) {
+        weir_value *v = whole(c, c->scope.outputs[i]);
         if (owns_slot(c, v)) {
-            c->output_slot[i] = weir_slot_of(c, v);
-            c->slots[c->output_slot[i]].home = WEIR_SLOT_KEEP;
+            c->scope.output_slot[i] = weir_slot_of(c, v);
+            c->slots[c->scope.output_slot[i]].home = WEIR_SLOT_KEEP;
             continue;
         }
         struct weir_operand from;
         struct weir_slot slot = { .home = WEIR_SLOT_KEEP, .dtype = v->type.dtype, .name = "output" };
         slot.size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
         weir_operand_of(c, v, &from);
-        c->output_slot[i] = copy_to_slot(c, &from, v, &slot);
-        if (c->output_slot[i] < 0)
+        c->scope.output_slot[i] = copy_to_slot(c, &from, v, &slot);
+        if (c->scope.output_slot[i] < 0)
             return WEIR_NOMEM;
     }
     return WEIR_OK;
@@ -190,13 +190,13 @@ static enum weir_status add_outputs(struct weir_emit_state *c)
 // A new state that is (a view of) a leaf goes through a copy of its own: two states may swap.
 static enum weir_status add_assigns(struct weir_emit_state *c)
 {
-    int first = c->n_live, n = 0;
+    int first = c->scope.n_live, n = 0;
     struct weir_operand *from = weir_arena_array(c->arena, (size_t)first + 1, sizeof(*from));
     weir_value **assign = weir_arena_array(c->arena, (size_t)first + 1, sizeof(*assign));
     if (!from || !assign)
         return WEIR_NOMEM;
-    for (int i = 0; i < c->n_live; i++) {
-        weir_value *v = c->live[i];
+    for (int i = 0; i < c->scope.n_live; i++) {
+        weir_value *v = c->scope.live[i];
         if (v->op->cls != WEIR_OP_ASSIGN)
             continue;
         weir_operand_of(c, v->arg[0], &from[n]);
@@ -216,9 +216,9 @@ static enum weir_status add_assigns(struct weir_emit_state *c)
         slot.state = assign[i]->attrs.state.state;
         slot.name = weir_state_name(slot.state);
         slot.size = (size_t)weir_shape_size(&slot.state->shape) * weir_dtype_size(slot.dtype);
-        for (int j = 0; j < c->n_live; j++) // the slot that readers of the old value have, if any
-            if (c->live[j]->op == &weir_op_state && c->live[j]->attrs.state.state == slot.state)
-                slot.input = 1 + weir_slot_of(c, c->live[j]);
+        for (int j = 0; j < c->scope.n_live; j++) // the slot that readers of the old value have, if any
+            if (c->scope.live[j]->op == &weir_op_state && c->scope.live[j]->attrs.state.state == slot.state)
+                slot.input = 1 + weir_slot_of(c, c->scope.live[j]);
         int known = slot.input - 1;
         slot.input = 0;
         int to = known >= 0 ? known : weir_slot_add(c, &slot);
@@ -239,8 +239,8 @@ void weir_groups_describe(struct weir_emit_state *c)
     static const char *const kinds[] = { "map", "row", "reduce", "contract", "opaque", "copy", "call",
                                          "loop" };
     char shape[160];
-    for (int i = 0; i < c->n_groups; i++) {
-        const struct weir_group *g = &c->groups[i];
+    for (int i = 0; i < c->scope.n_groups; i++) {
+        const struct weir_group *g = &c->scope.groups[i];
         weir_strbuf_printf(&c->dump_schedule, "group %d: %s%s\n", i, kinds[g->kind],
                            g->copy == WEIR_COPY_STATE ? " to state" : "");
         for (int k = 0; k < g->n_nodes; k++) {
@@ -261,15 +261,15 @@ void weir_groups_describe(struct weir_emit_state *c)
 
 enum weir_status weir_groups_make(struct weir_emit_state *c)
 {
-    c->has_memory = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->has_memory));
-    c->slot_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->slot_of));
-    c->step_of = weir_arena_array(c->arena, (size_t)c->n_live + 1, sizeof(*c->step_of));
-    c->output_slot = weir_arena_array(c->arena, (size_t)c->n_outputs + 1, sizeof(*c->output_slot));
-    if (!c->has_memory || !c->slot_of || !c->step_of || !c->output_slot)
-        return weir_fail(&c->log, WEIR_NOMEM, "no memory to schedule %d values", c->n_live);
-    for (int i = 0; i < c->n_live; i++) {
-        c->slot_of[i] = -1;
-        c->has_memory[i] = c->live[i]->op->cls != WEIR_OP_VIEW;
+    c->scope.has_memory = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.has_memory));
+    c->scope.slot_of = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.slot_of));
+    c->scope.step_of = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.step_of));
+    c->scope.output_slot = weir_arena_array(c->arena, (size_t)c->scope.n_outputs + 1, sizeof(*c->scope.output_slot));
+    if (!c->scope.has_memory || !c->scope.slot_of || !c->scope.step_of || !c->scope.output_slot)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory to schedule %d values", c->scope.n_live);
+    for (int i = 0; i < c->scope.n_live; i++) {
+        c->scope.slot_of[i] = -1;
+        c->scope.has_memory[i] = c->scope.live[i]->op->cls != WEIR_OP_VIEW;
     }
     bool fused = !c->params->no_fusion && !weir_device_is_host(c->dev);
     mark_views(c, fused);

@@ -30,7 +30,7 @@ int weir_slot_add(struct weir_emit_state *c, const struct weir_slot *slot)
     struct weir_slot *s = &c->slots[c->n_slots];
     *s = *slot;
     s->alias = -1;
-    s->scope = c->loop;
+    s->scope = c->scope.loop;
     s->first = s->last = -1;
     if (s->size == 0)
         s->size = weir_dtype_size(s->dtype); // empty tensors still have an address
@@ -73,9 +73,9 @@ static const weir_value *first_read(const struct weir_emit_state *c, const weir_
 {
     if (v->op->cls == WEIR_OP_PART)
         for (int i = v->arg[0]->id + 1; i < v->id; i++)
-            if (c->live[i]->op->cls == WEIR_OP_PART && c->live[i]->arg[0] == v->arg[0] &&
-                c->live[i]->attrs.part.index == v->attrs.part.index)
-                return c->live[i];
+            if (c->scope.live[i]->op->cls == WEIR_OP_PART && c->scope.live[i]->arg[0] == v->arg[0] &&
+                c->scope.live[i]->attrs.part.index == v->attrs.part.index)
+                return c->scope.live[i];
     return v;
 }
 
@@ -84,9 +84,9 @@ int weir_slot_of(struct weir_emit_state *c, const weir_value *v)
     v = first_read(c, v);
     if (c->trial)
         return v->id;
-    if (c->slot_of[v->id] < 0)
-        c->slot_of[v->id] = add_value_slot(c, v);
-    return c->slot_of[v->id];
+    if (c->scope.slot_of[v->id] < 0)
+        c->scope.slot_of[v->id] = add_value_slot(c, v);
+    return c->scope.slot_of[v->id];
 }
 
 struct stop {
@@ -97,7 +97,7 @@ struct stop {
 static bool has_memory(void *ctx, const weir_value *v)
 {
     const struct stop *stop = ctx;
-    return v != stop->except && stop->c->has_memory[v->id];
+    return v != stop->except && stop->c->scope.has_memory[v->id];
 }
 
 static void operand(struct weir_emit_state *c, weir_value *v, const weir_value *except,
@@ -127,10 +127,10 @@ void weir_result_of(struct weir_emit_state *c, weir_value *v, int k, struct weir
     int slot = -1;
     if (v->n_parts == 1)
         slot = weir_slot_of(c, v);
-    for (int i = v->id + 1; i < c->n_live && slot < 0; i++)
-        if (c->live[i]->op->cls == WEIR_OP_PART && c->live[i]->arg[0] == v &&
-            c->live[i]->attrs.part.index == k)
-            slot = weir_slot_of(c, c->live[i]);
+    for (int i = v->id + 1; i < c->scope.n_live && slot < 0; i++)
+        if (c->scope.live[i]->op->cls == WEIR_OP_PART && c->scope.live[i]->arg[0] == v &&
+            c->scope.live[i]->attrs.part.index == k)
+            slot = weir_slot_of(c, c->scope.live[i]);
     if (slot < 0) { // a part that nobody reads
         struct weir_slot unread = { .dtype = t->dtype, .name = "unread part" };
         unread.size = (size_t)weir_shape_size(&t->shape) * weir_dtype_size(t->dtype);
@@ -184,7 +184,7 @@ struct weir_planned *weir_launch_add(struct weir_emit_state *c, const struct wei
     }
     struct weir_planned *added = &c->launches[c->n_launches];
     *added = *l;
-    added->loop = c->loop;
+    added->loop = c->scope.loop;
     added->args = weir_arena_memdup(c->arena, l->args, (size_t)l->n_args * sizeof(*l->args));
     if (!added->args && l->n_args > 0) {
         c->status = WEIR_NOMEM;

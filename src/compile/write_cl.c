@@ -162,8 +162,8 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
 {
     if (weir_device_is_host(c->dev))
         return weir_write_groups_host(c);
-    for (int i = 0; i < c->n_groups; i++) {
-        struct weir_group *g = &c->groups[i];
+    for (int i = 0; i < c->scope.n_groups; i++) {
+        struct weir_group *g = &c->scope.groups[i];
         g->first_launch = c->n_launches;
         enum weir_status status = write_group(c, g);
         if (status == WEIR_OK)

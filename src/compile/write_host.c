@@ -162,8 +162,8 @@ static bool writes_nothing(const weir_value *v)
 
 enum weir_status weir_write_groups_host(struct weir_emit_state *c)
 {
-    for (int i = 0; i < c->n_groups; i++) {
-        struct weir_group *g = &c->groups[i];
+    for (int i = 0; i < c->scope.n_groups; i++) {
+        struct weir_group *g = &c->scope.groups[i];
         enum weir_status status = WEIR_OK;
         g->first_launch = c->n_launches;
         if (g->kind == WEIR_GROUP_COPY)

@@ -36,10 +36,10 @@ static size_t bytes(const struct weir_type *t)
 
 static int part_slot(struct weir_emit_state *c, const weir_value *v, int k)
 {
-    for (int i = v->id + 1; i < c->n_live; i++)
-        if (c->live[i]->op->cls == WEIR_OP_PART && c->live[i]->arg[0] == v &&
-            c->live[i]->attrs.part.index == k)
-            return weir_slot_of(c, c->live[i]);
+    for (int i = v->id + 1; i < c->scope.n_live; i++)
+        if (c->scope.live[i]->op->cls == WEIR_OP_PART && c->scope.live[i]->arg[0] == v &&
+            c->scope.live[i]->attrs.part.index == k)
+            return weir_slot_of(c, c->scope.live[i]);
     struct weir_slot carried = {
         .dtype = v->parts[k].dtype, .size = bytes(&v->parts[k]), .name = "carried"};
     return weir_slot_add(c, &carried);
@@ -110,7 +110,7 @@ static enum weir_status init(struct weir_emit_state *c, weir_value *v, struct lo
 
 static enum weir_status begin(struct weir_emit_state *c, struct loop *p)
 {
-    int depth = c->loop < 0 ? 0 : c->loops[c->loop].depth + 1;
+    int depth = c->scope.loop < 0 ? 0 : c->loops[c->scope.loop].depth + 1;
     if (depth == WEIR_LOOP_MAX_DEPTH)
         return weir_fail(&c->log, WEIR_UNSUPPORTED, "loops in one another more than %d deep",
                          WEIR_LOOP_MAX_DEPTH);
@@ -118,8 +118,8 @@ static enum weir_status begin(struct weir_emit_state *c, struct loop *p)
         return WEIR_NOMEM;
     p->id = c->n_loops++;
     c->loops[p->id] = (struct weir_planned_loop){
-        .parent = c->loop, .depth = depth, .n = p->l->n, .first = c->n_launches};
-    c->loop = p->id;
+        .parent = c->scope.loop, .depth = depth, .n = p->l->n, .first = c->n_launches};
+    c->scope.loop = p->id;
     for (int k = 0; k < p->v->arity; k++)
         p->param[k] =
             k < p->l->n_carry ? p->part[k]
@@ -137,14 +137,14 @@ static enum weir_status enter_body(struct weir_emit_state *c, const struct loop 
     const struct weir_loop *l = p->l;
     int n = l->n_carry + l->n_ys;
     weir_value **outputs = weir_arena_array(c->arena, (size_t)n + 1, sizeof(*outputs));
-    c->outputs = weir_arena_array(c->arena, (size_t)n + 1, sizeof(*c->outputs));
-    if (!outputs || !c->outputs)
+    c->scope.outputs = weir_arena_array(c->arena, (size_t)n + 1, sizeof(*c->scope.outputs));
+    if (!outputs || !c->scope.outputs)
         return WEIR_NOMEM;
     for (int k = 0; k < n; k++)
         outputs[k] = k < l->n_carry ? l->next[k] : l->y[k - l->n_carry];
-    c->n_outputs = n;
-    c->groups = NULL;
-    c->n_groups = c->cap_groups = 0;
+    c->scope.n_outputs = n;
+    c->scope.groups = NULL;
+    c->scope.n_groups = c->scope.cap_groups = 0;
     if (c->params->dump_dir) {
         weir_strbuf_printf(&c->dump_bodies, "\nbody of loop %d, %lld iterations:\n", p->id,
                            (long long)l->n);
@@ -152,13 +152,13 @@ static enum weir_status enter_body(struct weir_emit_state *c, const struct loop 
     }
     struct weir_simplify_params simplify = {.dump = c->params->dump_dir ? &c->dump_bodies : NULL};
     enum weir_status status =
-        weir_simplify(l->body, outputs, n, c->arena, &c->live, &c->n_live, c->outputs, &simplify);
+        weir_simplify(l->body, outputs, n, c->arena, &c->scope.live, &c->scope.n_live, c->scope.outputs, &simplify);
     if (status == WEIR_OK)
         status = weir_groups_make(c);
-    for (int i = 0; i < c->n_live && status == WEIR_OK; i++)
-        for (int k = 0; k < p->v->arity && c->live[i]->op == &weir_op_param; k++)
-            if (l->param[k]->attrs.input.index == c->live[i]->attrs.input.index)
-                c->slot_of[i] = p->param[k];
+    for (int i = 0; i < c->scope.n_live && status == WEIR_OK; i++)
+        for (int k = 0; k < p->v->arity && c->scope.live[i]->op == &weir_op_param; k++)
+            if (l->param[k]->attrs.input.index == c->scope.live[i]->attrs.input.index)
+                c->scope.slot_of[i] = p->param[k];
     if (status == WEIR_OK && c->params->dump_dir)
         weir_groups_describe(c);
     return status;
@@ -178,7 +178,7 @@ static enum weir_status copy_results(struct weir_emit_state *c, const struct loo
 {
     enum weir_status status = WEIR_OK;
     for (int k = 0; k < p->l->n_ys && status == WEIR_OK; k++) {
-        weir_value *y = c->outputs[p->l->n_carry + k];
+        weir_value *y = c->scope.outputs[p->l->n_carry + k];
         struct weir_operand from;
         weir_operand_of(c, y, &from);
         if (is_carried(p, from.slot) != given)
@@ -199,7 +199,7 @@ static enum weir_status copy_carried(struct weir_emit_state *c, const struct loo
     if (!from || !stays)
         return WEIR_NOMEM;
     for (int k = 0; k < n && status == WEIR_OK; k++) {
-        weir_operand_of(c, c->outputs[k], &from[k]);
+        weir_operand_of(c, c->scope.outputs[k], &from[k]);
         stays[k] =
             from[k].slot == p->part[k] && from[k].offset == 0 && weir_operand_contiguous(&from[k]);
         if (stays[k] || !is_carried(p, from[k].slot))
@@ -237,24 +237,13 @@ enum weir_status weir_write_loop(struct weir_emit_state *c, weir_value *v)
     enum weir_status status = init(c, v, &p);
     if (status != WEIR_OK || p.l->n == 0)
         return status;
-    const struct weir_emit_state outer = *c;
+    const struct weir_scope outer = c->scope;
     status = begin(c, &p);
     if (status != WEIR_OK)
         return status;
     status = write_body(c, &p);
     c->loops[p.id].end = c->n_launches;
-    c->n_body_groups += c->n_groups;
-    c->loop = outer.loop;
-    c->live = outer.live;
-    c->n_live = outer.n_live;
-    c->outputs = outer.outputs;
-    c->n_outputs = outer.n_outputs;
-    c->has_memory = outer.has_memory;
-    c->slot_of = outer.slot_of;
-    c->step_of = outer.step_of;
-    c->output_slot = outer.output_slot;
-    c->groups = outer.groups;
-    c->n_groups = outer.n_groups;
-    c->cap_groups = outer.cap_groups;
+    c->n_body_groups += c->scope.n_groups;
+    c->scope = outer;
     return status;
 }
