@@ -13,6 +13,7 @@ A marker, an HTML comment right above the fence, shortens or explains. Each of i
   COMMAND = OTHER         OTHER runs in place of such lines
   COMMAND - REASON        such lines are not run
   into FILE before TEXT   (fragments) the block goes before the first line of FILE that has TEXT
+  new FILE                (fragments) the block is a file of its own
   compile FLAGS FILES     (fragments) what shows it, once all fragments of the document are in
 and must fit at least one line of its block. Commands in running text are not run: the names of tests,
 subcommands, options and files in them must exist.
@@ -156,6 +157,12 @@ def insert(scratch, text, marker, where):
             lines[at[0]:at[0]] = text.rstrip("\n").split("\n")
             with open(path, "w") as f:
                 f.write("\n".join(lines))
+        elif line.startswith("new "):
+            path = os.path.join(root, line.split()[1])
+            if os.path.exists(path):
+                return problem(where, "%s is there already" % line.split()[1])
+            with open(path, "w") as f:
+                f.write(text)
         elif line.startswith("compile "):
             scratch.compiled.append((line.split()[1:], where))
         else:

@@ -86,7 +86,8 @@ enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_r
         return weir_fail(log, WEIR_INVALID, "train.accumulate: %lld is not a power of two",
                          (long long)r->train.accumulate);
     if (out->solver->churn && !out->objective->denoise)
-        return weir_fail(log, WEIR_INVALID, "sample.solver: %s needs objective.name = edm", r->sample.solver);
+        return weir_fail(log, WEIR_INVALID, "sample.solver: %s needs an objective that denoises, and %s does not", r->sample.solver,
+                         r->objective.name);
     out->schedule = (enum weir_schedule)chosen_schedule;
     out->objective_config = (struct weir_objective_config) {
         .times = (enum weir_times)chosen_times,
