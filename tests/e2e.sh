@@ -135,7 +135,9 @@ nll) # the likelihood of `toy` on a density: within .05 nats of its entropy, and
     # entropies by Monte Carlo over the exact densities, s.e. <= .0006; steps: the fewest (in 500s) with some room
     case $data in moons) steps=3000 entropy=2.394 ;; 8gaussians) steps=1500 entropy=2.832 ;; *) fail "data=$data" ;; esac
     "$weir" train toy --device "$device" --set data.name="$data" --set train.steps=$steps --set sample.n=8 --out run \
-        >log.txt 2>&1 || { cat log.txt; fail "training"; }
+        --set objective.name="${objective:-cfm}" >log.txt 2>&1 || { cat log.txt; fail "training"; }
+    "$weir" eval run nll --device "$device" --n 8 --solver edm-heun >heun.txt 2>&1 && fail "a density of noisy steps"
+    grep -qE "adds noise|an objective that denoises" heun.txt || fail "edm-heun: $(cat heun.txt)"
     "$weir" eval run nll --device "$device" --n 1000 >nll.txt || fail "eval"
     cat nll.txt
     awk -v floor=$entropy '$1 == "nll" && $4 == "s.e." { found = 1; gap = $2 - floor; se = $5 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Likelihood of a flow by the instantaneous change of variables (Chen et al. 2018):
-//   d ln p / dt = -div v.  With y = (x, l), dl/dt = div v, integrated from t = 1 (data, l = 0) to t = 0:
-//   ln p(x1) = ln N(x0; 0, 1) + l(0)   since l(0) = -int_0^1 div v dt.
+// Likelihood by the instantaneous change of variables (Chen et al. 2018), along the objective's field v from
+// its grid's data end s1 to the prior's s0:
+//   d ln p / ds = -div v.  With y = (x, l), dl/ds = div v, l = 0 at s1:
+//   ln p(x at s1) = ln N(x at s0; 0, prior_std²) + l(s0)   since l(s0) = -int_s0^s1 div v ds.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,12 @@ static enum weir_status create(const struct weir_log *log, weir_device *dev, str
     double *grid = calloc((size_t)steps + 1, sizeof(*grid));
     if (!grid)
         return weir_fail(log, WEIR_NOMEM, "no memory for the grid");
-    for (int i = 0; i <= steps; i++)
-        grid[i] = 1 - (double)i / steps;
+    setup->objective->grid(&setup->objective_config, steps, grid);
+    for (int i = 0; i < steps - i; i++) {
+        double s = grid[i];
+        grid[i] = grid[steps - i];
+        grid[steps - i] = s;
+    }
     struct weir_integrator_params p = {
         .dev = dev,
         .solver = setup->solver,
@@ -94,12 +99,12 @@ static enum weir_status create(const struct weir_log *log, weir_device *dev, str
     return status;
 }
 
-static double row_nll(const float *y, int64_t item)
+static double row_nll(const float *y, int64_t item, double std)
 {
     double square = 0;
     for (int64_t k = 0; k < item; k++)
         square += (double)y[k] * y[k];
-    double prior = -.5 * square - .5 * (double)item * 1.8378770664093453; // ln 2 pi
+    double prior = -.5 * square / (std * std) - (double)item * (.5 * 1.8378770664093453 + log(std)); // ln 2 pi
     return -(prior + y[item]);
 }
 
@@ -110,8 +115,10 @@ enum weir_status weir_nll(const struct weir_log *log, weir_device *dev, const st
     int64_t batch = setup->recipe.sample.batch < p->n ? setup->recipe.sample.batch : p->n;
     struct nll_ctx ctx = { setup, params, p->use_ema, p->exact, { 0 }, item };
     weir_integrator *it = NULL;
-    if (setup->objective != &weir_objective_cfm)
-        return weir_fail(log, WEIR_UNSUPPORTED, "likelihood: objective '%s' has no probability flow in t", setup->objective->name);
+    double std = setup->objective->prior_std(&setup->objective_config);
+    if (setup->solver->churn)
+        return weir_fail(log, WEIR_INVALID, "likelihood: solver %s adds noise, which has no density to follow; another one, "
+                         "dopri5 say, integrates the same field", setup->solver->name);
     ctx.shape = (struct weir_shape) { .rank = setup->config.item.rank + 1, .dim = { batch } };
     memcpy(&ctx.shape.dim[1], setup->config.item.dim, (size_t)setup->config.item.rank * sizeof(ctx.shape.dim[0]));
     float *y = calloc((size_t)(batch * (item + 1)), sizeof(*y)), *probes = calloc((size_t)(batch * item), sizeof(*probes));
@@ -130,7 +137,7 @@ enum weir_status weir_nll(const struct weir_log *log, weir_device *dev, const st
         fill_probes(probes, p->seed, at, batch, item);
         status = weir_integrator_run(it, y, (const void *const[]) { probes, labels }, &used);
         for (int64_t i = 0; i < count; i++)
-            dst[at + i] = row_nll(y + i * (item + 1), item);
+            dst[at + i] = row_nll(y + i * (item + 1), item, std);
         total += used;
     }
     if (nfe)

@@ -29,8 +29,8 @@ struct weir_nll_params {
     uint64_t seed;          // of the probes
 };
 
-// dst[i]: -ln p(data[i]) in nats through the probability flow (flows only), integrated by
-// setup->recipe.sample's solver from t = 1 to t = 0.
+// dst[i]: -ln p(data[i]) in nats along the objective's field, integrated by setup->recipe.sample's solver from
+// the data's end of its grid to the prior's. Errors: INVALID (a solver that adds noise).
 enum weir_status weir_nll(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
                           weir_params *params, const struct weir_nll_params *p, double *dst, int64_t *nfe);
 
