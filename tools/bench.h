@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "train/recipe.h"
 #include "weir/device.h"
 #include "weir/ops.h"
@@ -26,7 +27,6 @@ struct bench_params {
     json_t *rows;       // what was measured, for --json
 };
 
-double bench_now(void); // seconds, monotonic
 // Sorts `s` and returns its median; *spread receives (largest - smallest) / median.
 double bench_median(double *s, int n, double *spread);
 // Adds a row to p->rows: name, seconds of each timed run (borrowed), and more keys (taken, may be NULL).

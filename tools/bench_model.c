@@ -126,16 +126,16 @@ static enum weir_status time_steps(const struct bench_params *p, const char *nam
                                    const struct batch *b)
 {
     const struct weir_program_info *info = weir_step_info(step);
-    double *s = calloc((size_t)p->repeats, sizeof(*s)), spread, start = bench_now();
+    double *s = calloc((size_t)p->repeats, sizeof(*s)), spread, start = weir_clock();
     enum weir_status status = s ? one_step(step, b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
-    double first = bench_now() - start;
+    double first = weir_clock() - start;
     printf("compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n", info->compile_s, first,
            info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
     for (int i = 0; i < p->repeats + 1 && !status; i++) {
-        start = bench_now();
+        start = weir_clock();
         status = one_step(step, b, i + 1);
         if (i > 0) // one to warm up
-            s[i - 1] = bench_now() - start;
+            s[i - 1] = weir_clock() - start;
     }
     if (!status) {
         double median = bench_median(s, p->repeats, &spread), peak = memory_now("VmHWM:") - held;

@@ -60,11 +60,11 @@ static enum weir_status best_of(struct roofline *r, const struct weir_launch *l,
         status = weir_list_record(r->dev, all, count, &list);
     *best = 0;
     for (int i = 0; i < r->p->repeats + 2 && !status; i++) {
-        double start = bench_now();
+        double start = weir_clock();
         status = weir_list_replay(r->dev, list);
         if (!status)
             status = weir_device_finish(r->dev);
-        double s = bench_now() - start;
+        double s = weir_clock() - start;
         *best = i < 2 || s < *best ? s : *best; // two to warm up
     }
     weir_list_destroy(r->dev, &list);

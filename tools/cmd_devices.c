@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "commands.h"
 #include "device/quirks.h"
 
@@ -93,23 +93,20 @@ static int show_one(const char *selector, bool verbose)
     return EXIT_OK;
 }
 
-static int left_ms(const struct timespec *start)
+static int left_ms(double start)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long left = PATIENCE * 1000L - (now.tv_sec - start->tv_sec) * 1000L;
-    return left > 0 ? (int)left : 0;
+    double left = PATIENCE - (weir_clock() - start);
+    return left > 0 ? (int)(1e3 * left) : 0;
 }
 
 // Passes on what the child writes until it ends; false when it takes too long.
 static bool pass_on(int from)
 {
-    struct timespec start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double start = weir_clock();
     for (;;) {
         char text[4096];
         struct pollfd fd = { .fd = from, .events = POLLIN };
-        int ready = poll(&fd, 1, left_ms(&start));
+        int ready = poll(&fd, 1, left_ms(start));
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0)

@@ -152,7 +152,7 @@ const struct weir_command weir_command_eval = {
     .name = "eval",
     .args = "RUN nll|w2|swd [OPTIONS]",
     .desc = "likelihood, or distance of samples to data",
-    .help = "  nll              negative log-likelihood (flows), and the gap to the data's entropy where it is known\n"
+    .help = "  nll              negative log-likelihood, and the gap to the data's entropy where it is known\n"
             "  w2               2-Wasserstein distance of samples to data (exact assignment, n up to 2000)\n"
             "  swd              sliced 2-Wasserstein distance, 256 directions\n"
             "  --n N            items (default 1000)\n"

@@ -166,6 +166,12 @@ struct weir_emit_state {
 // Grows an array of the arena so that one more entry fits; false when out of memory.
 bool weir_grow(weir_arena *arena, void **array, int n, int *cap, size_t size);
 
+// The next multiple of `align`.
+static inline size_t weir_align_up(size_t n, size_t align)
+{
+    return (n + align - 1) / align * align;
+}
+
 // slots.c
 int weir_slot_add(struct weir_emit_state *c, const struct weir_slot *slot);
 int weir_slot_of(struct weir_emit_state *c, const weir_value *v); // of a value with memory

@@ -12,16 +12,11 @@
 // NaN in every float type and true as a bool; then a tiny number, one as a bool.
 static const uint32_t patterns[2] = { 0x7fc17fc1u, 0x01010101u };
 
-static size_t align_up(size_t n, size_t align)
-{
-    return (n + align - 1) / align * align;
-}
-
 void weir_guards_place(const struct weir_emit_state *c, struct weir_slot *s, size_t *end)
 {
     const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
-    s->offset = align_up(*end + WEIR_GUARD_SIZE, align);
-    *end = align_up(s->offset + s->size + WEIR_GUARD_SIZE, align);
+    s->offset = weir_align_up(*end + WEIR_GUARD_SIZE, align);
+    *end = weir_align_up(s->offset + s->size + WEIR_GUARD_SIZE, align);
 }
 
 enum weir_status weir_guards_fill(weir_buf *buf, int k)

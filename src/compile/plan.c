@@ -11,11 +11,6 @@
 
 enum { FOREVER = INT32_MAX };
 
-static size_t align_up(size_t n, size_t align)
-{
-    return (n + align - 1) / align * align;
-}
-
 static int root_of(const struct weir_emit_state *c, int slot)
 {
     while (c->slots[slot].alias >= 0)
@@ -146,7 +141,7 @@ static size_t lowest_fit(const struct weir_slot *s, size_t size, struct weir_slo
             continue;
         if (at + size <= p->offset)
             return at;
-        size_t end = align_up(p->offset + p->size, align);
+        size_t end = weir_align_up(p->offset + p->size, align);
         at = end > at ? end : at;
     }
     return at;
@@ -166,7 +161,7 @@ static void place_all(struct weir_emit_state *c, struct item *items, int n, stru
             s->offset = c->arena_size;
         else
             s->offset = lowest_fit(s, s->size, placed, i, align);
-        size_t end = align_up(s->offset + s->size, align);
+        size_t end = weir_align_up(s->offset + s->size, align);
         if (end > c->arena_size)
             c->arena_size = end;
         int at = i;
@@ -237,7 +232,7 @@ enum weir_status weir_plan(struct weir_emit_state *c)
         const struct weir_slot *s = &c->slots[i];
         if ((s->home != WEIR_SLOT_ARENA && s->home != WEIR_SLOT_KEEP) || s->first < 0)
             continue;
-        c->live_size += align_up(s->size, align);
+        c->live_size += weir_align_up(s->size, align);
         if (s->alias < 0)
             items[n++] = (struct item) { i, s->size };
     }

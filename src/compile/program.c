@@ -3,19 +3,12 @@
 // inputs and replays, weir_read waits.
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "compile/compile.h"
 #include "compile/simplify.h"
 #include "graph/ops/rows.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static enum weir_status check_outputs(const struct weir_log *log, weir_value *const *outputs, int n,
                                       weir_graph **g)
@@ -99,7 +92,7 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     if (!dev || !out)
         return WEIR_INVALID;
     static const struct weir_compile_params defaults;
-    const double start = now();
+    const double start = weir_clock();
     weir_graph *g = NULL;
     struct weir_emit_state c = { .dev = dev, .scope.loop = -1, .params = params ? params : &defaults, .log = dev->log,
                                  .scope.n_outputs = n_outputs };
@@ -124,7 +117,7 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
         weir_logf(&dev->log, WEIR_LOG_ERROR, "%s did not compile", p->label);
         goto error;
     }
-    p->info.compile_s = now() - start;
+    p->info.compile_s = weir_clock() - start;
     *out = p;
     p = NULL;
 error:

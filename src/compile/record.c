@@ -6,11 +6,6 @@
 #include "base/log.h"
 #include "compile/compile.h"
 
-static size_t align_up(size_t n, size_t align)
-{
-    return (n + align - 1) / align * align;
-}
-
 // Offsets of the slots with this home in a buffer of their own; returns its size.
 static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
 {
@@ -25,7 +20,7 @@ static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
             continue;
         }
         s->offset = at;
-        at = align_up(at + s->size, align);
+        at = weir_align_up(at + s->size, align);
     }
     return at;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "data/csv.h"
@@ -35,13 +36,6 @@ struct training {
     double start, last_time;
     int64_t last_step;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double learning_rate(const struct training *t, int64_t index)
 {
@@ -160,7 +154,7 @@ static enum weir_status start(struct training *t)
              "compiled in %.1f s", t->recipe.model.name, (double)weir_params_elements(t->run.params) / 1e6, pi->launches,
              (double)pi->live / 1e6, (double)pi->peak / 1e6, pi->compile_s);
     note(t, text);
-    t->start = t->last_time = now();
+    t->start = t->last_time = weir_clock();
     t->last_step = t->done;
     return WEIR_OK;
 }
@@ -222,7 +216,7 @@ static enum weir_status log_row(struct training *t)
         return status;
     if (!r.ok)
         return not_finite(t, &r);
-    double at = now(), lr = learning_rate(t, t->done - 1), wall = (double)time(NULL);
+    double at = weir_clock(), lr = learning_rate(t, t->done - 1), wall = (double)time(NULL);
     struct weir_progress p = { .step = t->done, .steps = t->recipe.train.steps, .loss = r.loss, .grad_norm = r.grad_norm,
                                .learning_rate = lr, .seconds = at - t->start };
     p.rate = at > t->last_time && t->done > t->last_step ? (double)(t->done - t->last_step) / (at - t->last_time) : 0;
@@ -279,7 +273,7 @@ static enum weir_status sample_grid(struct training *t, const char *path)
     free(seeds);
     free(labels);
     free(x);
-    t->last_time = now();
+    t->last_time = weir_clock();
     t->last_step = t->done;
     return status;
 }
@@ -297,8 +291,8 @@ static enum weir_status first_step(struct training *t)
     enum weir_status status = one_step(t);
     if (!status)
         status = weir_step_result(t->step, &r);
-    snprintf(text, sizeof(text), "first step in %.1f s", now() - t->last_time);
-    t->last_time = now();
+    snprintf(text, sizeof(text), "first step in %.1f s", weir_clock() - t->last_time);
+    t->last_time = weir_clock();
     t->last_step = t->done;
     if (!status)
         note(t, text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands between a program and Oclgrind (LD_PRELOAD, in front of its runtime) so that --uninitialized
 // reports our faults alone. What its plugin gets wrong, seen in src/plugins/Uninitialized.cpp of 21.10
-// and still there in 26.03 where no version is named:
+// (of 26.03 only hostMemoryStore was read again, and is the same):
 //
 // 1. hostMemoryStore makes the shadow of a buffer anew, as large as the bytes just written, whatever
 //    their offset: after a write of a part, the rest of the buffer and often the part itself count as

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "device/device.h"
@@ -175,13 +175,10 @@ static void run_range(const struct host_list *l, int first, int end, int64_t *it
             i += c->span;
             continue;
         }
-        struct timespec start, stop;
-        clock_gettime(CLOCK_MONOTONIC, &start);
+        double start = rows ? weir_clock() : 0;
         run_call(c, iteration);
-        clock_gettime(CLOCK_MONOTONIC, &stop);
         if (rows)
-            rows[i].ns += (uint64_t)((stop.tv_sec - start.tv_sec) * 1000000000LL + stop.tv_nsec -
-                                     start.tv_nsec);
+            rows[i].ns += (uint64_t)(1e9 * (weir_clock() - start));
     }
 }
 
