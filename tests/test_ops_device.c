@@ -9,7 +9,7 @@
 //
 // SELECTOR: as weir_device_open takes it; exits 77 where there is no such device.
 // MASK: `all`, or the features to hide: grouped; or with each eighth case only, since they change a few
-// lines of the same kernels, nofma, nodiv, noderef, nosub.
+// lines of the same kernels, nofma, nodiv, noderef, noloops, nosub; `nofma+` takes every case.
 // NAME: only this row. DUMP: the folder for the texts of its compilation.
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,9 +174,10 @@ static uint32_t mask_of(const char *name)
         { "nodiv", WEIR_CAP_DIV_SQRT }, { "noderef", WEIR_CAP_VECTOR_DEREF },
         { "noloops", WEIR_CAP_LOOP_SUMS },
         { "nosub", WEIR_CAP_SUBGROUPS | WEIR_CAP_FP16 | WEIR_CAP_FP64 } };
+    size_t length = strcspn(name, "+");
     for (size_t i = 0; i < WEIR_COUNT(masks); i++)
-        if (strcmp(masks[i].name, name) == 0) {
-            every = i < 2 ? 1 : 8;
+        if (strlen(masks[i].name) == length && strncmp(masks[i].name, name, length) == 0) {
+            every = i < 2 || name[length] ? 1 : 8;
             return masks[i].mask;
         }
     fprintf(stderr, "unknown mask %s\n", name);
