@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels and launches of one gather. Wide devices: the right operand is packed into panels unless
-// it streams well as it lies; grouped devices read both operands through their strides. Long sums
-// with few outputs are split: chunk sums are computed side by side, then added in order.
-#include "compile/contract.h"
+// Kernels and launches of one gather on wide devices, and what all kinds of devices share. The right
+// operand is packed into panels unless it streams well as it lies. Long sums with few outputs are
+// split: chunk sums are computed side by side, then added in order.
+#include "compile/contract_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,22 +13,6 @@
 
 // Chunk sums held at a time by a split sum, in floats (16 MiB).
 #define PARTIALS_MAX (4 << 20)
-
-// Results of one work-item of a grouped kernel: PER x PER.
-#define PER 4
-
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t extent(const struct weir_axis *x, int n)
-{
-    int64_t size = 1;
-    for (int i = 0; i < n; i++)
-        size *= x[i].n;
-    return size;
-}
 
 // Drops axes of extent 1 and joins loops that walk every operand evenly.
 static void collapse(struct weir_axis *x, int n)
@@ -93,11 +77,6 @@ static void define(struct weir_strbuf *t, const char *name, int i, int64_t value
     weir_strbuf_printf(t, "#define CT_%s%d (%lld)\n", name, i, (long long)value);
 }
 
-static void define1(struct weir_strbuf *t, const char *name, int64_t value)
-{
-    weir_strbuf_printf(t, "#define CT_%s (%lld)\n", name, (long long)value);
-}
-
 // The farthest element that the gather touches in any operand.
 static bool needs_long(const struct weir_gather *g)
 {
@@ -118,7 +97,7 @@ static bool needs_long(const struct weir_gather *g)
     return a > most || b > most || o > most || size > most;
 }
 
-static void define_gather(struct weir_strbuf *t, const struct weir_gather *g)
+void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g)
 {
     if (g->cut) {
         weir_strbuf_puts(t, "#define CT_CUT(c) (");
@@ -186,14 +165,7 @@ static void define_results(struct weir_emit *e, struct weir_strbuf *t, struct we
 
 // --- split sums ---
 
-// How the chunks of a gather are spread over launches; batch = 0: not split.
-struct split {
-    int64_t batch;   // chunks a launch
-    int64_t results; // elements of the output
-    struct weir_emit_arg partial, running;
-};
-
-static void launch_fold(struct weir_emit *e, const struct split *s, int64_t chunk, int64_t chunks)
+static void launch_fold(struct weir_emit *e, const struct weir_split *s, int64_t chunk, int64_t chunks)
 {
     bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE);
     int step = wide ? 256 : 1, local = wide ? 1 : weir_group_flat(e->dev);
@@ -219,11 +191,10 @@ static void launch_fold(struct weir_emit *e, const struct split *s, int64_t chun
     weir_emit_launch(e, &l);
 }
 
-// Adds what a main kernel's text and launch need beside its tile: results, or chunk sums if split.
-static void define_main(struct weir_emit *e, const struct weir_gather *g, const struct split *s,
-                        struct weir_strbuf *t, struct weir_emit_launch *l)
+void weir_gather_begin(struct weir_emit *e, const struct weir_gather *g, const struct weir_split *s,
+                       struct weir_strbuf *t, struct weir_emit_launch *l)
 {
-    define_gather(t, g);
+    weir_gather_define(t, g);
     if (!s->batch) {
         define_results(e, t, l);
         return;
@@ -234,9 +205,8 @@ static void define_main(struct weir_emit *e, const struct weir_gather *g, const 
     l->n_ints = 1;
 }
 
-// Launches main kernels; z batches each, chunk batches in turn with a fold after each.
-static void launch_main(struct weir_emit *e, const struct weir_gather *g, const struct split *s,
-                        struct weir_emit_launch *l, int n)
+void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
+                        const struct weir_split *s, struct weir_emit_launch *l, int n)
 {
     int64_t z = extent(g->batch, 6), step = s->batch ? s->batch : g->chunks;
     for (int64_t chunk = 0; chunk == 0 || chunk < g->chunks; chunk += step) {
@@ -252,17 +222,16 @@ static void launch_main(struct weir_emit *e, const struct weir_gather *g, const 
     }
 }
 
-// tiles: work-items (wide) or groups that one chunk of the gather keeps busy.
-static struct split choose_split(struct weir_emit *e, const struct weir_gather *g, int64_t tiles)
+bool weir_split_possible(const struct weir_emit *e, const struct weir_gather *g)
 {
-    struct split s = {0};
     int64_t results = extent(g->row, 4) * extent(g->col, 4) * extent(g->batch, 6);
-    int64_t units = e->dev->info.caps.compute_units;
-    // Sums over thousands of terms stream both operands again for each tile unless chunks come
-    // first. A phase has part of the results only, and chunk sums are laid out like all of them.
-    if (g->chunks < 2 || results != weir_shape_size(&e->out[0].shape) ||
-        (tiles >= 8 * units && g->chunks < 8))
-        return s;
+    return g->chunks >= 2 && results == weir_shape_size(&e->out[0].shape);
+}
+
+struct weir_split weir_split_make(struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_split s = {0};
+    int64_t results = extent(g->row, 4) * extent(g->col, 4) * extent(g->batch, 6);
     s.results = results;
     s.batch = PARTIALS_MAX / results;
     s.batch = s.batch < 1 ? 1 : s.batch > g->chunks ? g->chunks : s.batch;
@@ -275,6 +244,18 @@ static struct split choose_split(struct weir_emit *e, const struct weir_gather *
 }
 
 // --- wide ---
+
+// tiles: work-items that one chunk of the gather keeps busy.
+static struct weir_split choose_split(struct weir_emit *e, const struct weir_gather *g,
+                                      int64_t tiles)
+{
+    int64_t units = e->dev->info.caps.compute_units;
+    // Sums over thousands of terms stream both operands again for each tile unless chunks come
+    // first.
+    if (!weir_split_possible(e, g) || (tiles >= 8 * units && g->chunks < 8))
+        return (struct weir_split){0};
+    return weir_split_make(e, g);
+}
 
 // Copies columns of b into panels; g is then changed to read those.
 static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
@@ -295,7 +276,7 @@ static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
     p.cut = NULL;
     int64_t z = extent(p.batch, 6), size = z * panels * terms * width;
     struct weir_strbuf t = {0};
-    define_gather(&t, &p);
+    weir_gather_define(&t, &p);
     weir_strbuf_printf(&t, "#define CT_VECS %d\n#define CT_STEP %d\n", vecs, step);
     weir_strbuf_puts(&t, weir_kernel_text("contract_pack.cl"));
     struct weir_emit_arg args[2] = {g->b.arg, {weir_emit_scratch(e, WEIR_F32, size), WEIR_F32, 0}};
@@ -333,7 +314,7 @@ static bool in_place(const struct weir_gather *g)
 }
 
 // The kernel for one run of columns of the gather (all of them, whole panels, or what is left).
-static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct split *s, int th,
+static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct weir_split *s, int th,
                         int tw, int vecs, struct weir_emit_launch *l)
 {
     int64_t panel = 16 * vecs;
@@ -342,7 +323,7 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
     l->args[l->n_args++] = g.a.arg;
     l->args[l->n_args++] = g.b.arg;
     struct weir_strbuf t = {0};
-    define_main(e, &g, s, &t, l);
+    weir_gather_begin(e, &g, s, &t, l);
     weir_strbuf_printf(&t, "#define CT_TILE_H %d\n#define CT_TILE_W %d\n#define CT_VECS %d\n", th,
                        tw, vecs);
     define1(&t, "PANEL", panel);
@@ -377,7 +358,7 @@ static enum weir_status emit_wide(struct weir_emit *e, struct weir_gather *g)
     int64_t tiles = extent(g->batch, 6) * extent(g->col, 3) * g->row[0].n * g->row[1].n *
                     div_up(g->row[2].n, tile.th) * div_up(g->row[3].n, tile.tw) *
                     (tile.panels + (tile.tail_vecs > 0));
-    struct split s = choose_split(e, g, tiles);
+    struct weir_split s = choose_split(e, g, tiles);
     struct weir_emit_arg args[2][WEIR_LAUNCH_MAX_BUFS];
     struct weir_emit_launch l[2] = {{.args = args[0]}, {.args = args[1]}};
     int n = 0;
@@ -394,38 +375,16 @@ static enum weir_status emit_wide(struct weir_emit *e, struct weir_gather *g)
         part.o0 += whole * part.col[3].o;
         wide_kernel(e, part, &s, tile.th, tile.tw, tile.tail_vecs, &l[n++]);
     }
-    launch_main(e, g, &s, l, n);
+    weir_gather_launch(e, g, &s, l, n);
     return WEIR_OK;
 }
 
-// --- grouped ---
-
-static enum weir_status emit_grouped(struct weir_emit *e, const struct weir_gather *g)
-{
-    int group = weir_group_edge(e->dev);
-    int64_t across = div_up(extent(g->col, 4), group * PER),
-            down = div_up(extent(g->row, 4), group * PER);
-    struct split s = choose_split(e, g, across * down * extent(g->batch, 6));
-    struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {g->a.arg, g->b.arg};
-    struct weir_emit_launch l = {.label = g->hint, .n_args = 2, .args = args};
-    struct weir_strbuf t = {0};
-    define_main(e, g, &s, &t, &l);
-    weir_strbuf_printf(&t, "#define CT_GROUP %d\n#define CT_PER_ROW %d\n#define CT_PER_COL %d\n",
-                       group, PER, PER);
-    weir_strbuf_puts(&t, weir_kernel_text("contract_grouped.cl"));
-    l.kernel = weir_emit_kernel_buf(e, g->hint, &t);
-    l.global[0] = (size_t)(across * group);
-    l.global[1] = (size_t)(down * group);
-    l.local[0] = l.local[1] = (size_t)group;
-    l.local[2] = 1;
-    launch_main(e, g, &s, &l, 1);
-    return WEIR_OK;
-}
+// --- all ---
 
 static enum weir_status emit_int(struct weir_emit *e, const struct weir_gather *g)
 {
     struct weir_strbuf t = {0};
-    define_gather(&t, g);
+    weir_gather_define(&t, g);
     weir_strbuf_puts(&t, weir_kernel_text("contract_int.cl"));
     struct weir_emit_arg args[3] = {g->a.arg, g->b.arg, weir_emit_arg(&e->out[0])};
     struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "matmul_i8", &t),
@@ -457,5 +416,5 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
                          (long long)extent(g.term, 4));
     if (e->in[0].dtype == WEIR_I8)
         return emit_int(e, &g);
-    return weir_device_has(e->dev, WEIR_CAP_WIDE) ? emit_wide(e, &g) : emit_grouped(e, &g);
+    return weir_device_has(e->dev, WEIR_CAP_WIDE) ? emit_wide(e, &g) : weir_gather_emit_grouped(e, &g);
 }

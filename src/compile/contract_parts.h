@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the wide (contract_gather.c) and the grouped (contract_grouped.c) kernels of a gather share:
+// the knobs of its text, and sums that are split over chunks.
+#ifndef WEIR_COMPILE_CONTRACT_PARTS_H
+#define WEIR_COMPILE_CONTRACT_PARTS_H
+
+#include "compile/contract.h"
+
+static inline int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline int64_t extent(const struct weir_axis *x, int n)
+{
+    int64_t size = 1;
+    for (int i = 0; i < n; i++)
+        size *= x[i].n;
+    return size;
+}
+
+static inline void define1(struct weir_strbuf *t, const char *name, int64_t value)
+{
+    weir_strbuf_printf(t, "#define CT_%s (%lld)\n", name, (long long)value);
+}
+
+// How the chunks of a gather are spread over launches; batch = 0: not split.
+struct weir_split {
+    int64_t batch;   // chunks a launch
+    int64_t results; // elements of the output
+    struct weir_emit_arg partial, running;
+};
+
+// A phase has part of the results only, and chunk sums are laid out like all of them.
+bool weir_split_possible(const struct weir_emit *e, const struct weir_gather *g);
+// With scratch for the chunk sums.
+struct weir_split weir_split_make(struct weir_emit *e, const struct weir_gather *g);
+
+// The knobs of contract_knobs.cl for this gather.
+void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g);
+// Adds what a main kernel's text and launch need beside its tile: results, or chunk sums if split.
+void weir_gather_begin(struct weir_emit *e, const struct weir_gather *g, const struct weir_split *s,
+                       struct weir_strbuf *t, struct weir_emit_launch *l);
+// Launches main kernels; z batches each, chunk batches in turn with a fold after each.
+void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
+                        const struct weir_split *s, struct weir_emit_launch *l, int n);
+
+enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
+
+#endif
