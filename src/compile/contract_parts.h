@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the wide (contract_gather.c) and the grouped (contract_grouped.c) kernels of a gather share:
+// What the wide (contract_wide.c) and the grouped (contract_grouped.c) kernels of a gather share:
 // the knobs of its text, and sums that are split over chunks.
 #ifndef WEIR_COMPILE_CONTRACT_PARTS_H
 #define WEIR_COMPILE_CONTRACT_PARTS_H
@@ -45,6 +45,7 @@ void weir_gather_begin(struct weir_emit *e, const struct weir_gather *g, const s
 void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
                         const struct weir_split *s, struct weir_emit_launch *l, int n);
 
+enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *g);
 enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
 
 #endif
