@@ -68,6 +68,18 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
         cmp a.npz b.npz || fail "sample files differ"
     done
     ;;
+dump) # the kernels a GPU would get, with no driver and without training
+    expect 0 '"name": "toy"' "$weir" train toy --dry-run --dump a/b --no-device
+    for program in train-step noise solver-step; do
+        grep -q "^kernel" a/b/$program.kernels.cl || fail "no kernels of $program"
+    done
+    grep -q "barrier(CLK_LOCAL_MEM_FENCE)" a/b/train-step.kernels.cl || fail "not the kernels of a GPU"
+    [ ! -e runs ] || fail "a dry run left a run"
+    "$weir" train toy --dry-run --dump again --no-device >/dev/null && cmp a/b/train-step.kernels.cl again/train-step.kernels.cl ||
+        fail "the second text differs"
+    expect 2 "goes with --dry-run --dump" "$weir" train toy --no-device
+    expect 1 "cannot make the folder" "$weir" train toy --dry-run --no-device --dump a/b/train-step.plan.txt
+    ;;
 bench) # the table of a small step, and a name that nothing has
     expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 \
         --json bench.json --device host

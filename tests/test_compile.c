@@ -525,6 +525,36 @@ START_TEST(dumps)
 }
 END_TEST
 
+// For a device that is not here: kernels are written, nothing is built, and running is refused.
+START_TEST(planned)
+{
+    struct weir_device_params as_gpu = { .log = test_log, .planned = &weir_caps_gpu };
+    weir_device *dev = NULL;
+    weir_graph *g = NULL;
+    weir_program *p = NULL;
+    size_t size;
+    float in[6] = { 0 };
+    test_ok(weir_device_open(&as_gpu, &dev));
+    test_ok(weir_graph_create(&test_log, &g));
+    weir_value *x = weir_input(g, WEIR_F32, weir_shape(2, 3), "x"), *y = weir_exp(x);
+    const char *folder = test_path("planned");
+    struct weir_compile_params params = { .dump_dir = folder, .label = "small" };
+    test_ok(weir_compile(dev, &y, 1, &params, &p));
+    ck_assert_int_eq(weir_run(p, &(struct weir_binding) { x, in }, 1), WEIR_UNSUPPORTED);
+    ck_assert_int_ne(weir_read(p, 0, in), WEIR_OK);
+    char path[512];
+    snprintf(path, sizeof(path), "%s/small.kernels.cl", folder);
+    char *text = test_read(path, &size);
+    ck_assert_msg(text && strstr(text, "\nkernel void exp_0("), "%s has no kernel", path);
+    free(text);
+    weir_program_destroy(&p);
+    weir_graph_destroy(&g);
+    weir_device_close(&dev);
+    as_gpu.planned = &(struct weir_caps) { .max_group = 0 };
+    ck_assert_int_eq(weir_device_open(&as_gpu, &dev), WEIR_INVALID);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -541,6 +571,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, bad_input);
     tcase_add_test(tcase, empty_tensors);
     tcase_add_test(tcase, dumps);
+    tcase_add_test(tcase, planned);
     tcase_add_test(tcase, random_graphs);
     suite_add_tcase(suite, tcase);
     return test_main(suite);

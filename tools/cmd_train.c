@@ -36,11 +36,31 @@ static void show_note(void *cookie, const char *text)
     fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
 }
 
+// Without training: the recipe as text, and with --dump the programs.
+static int dry_run(const struct weir_log *log, struct weir_train_params *params, const char *selector, bool no_device)
+{
+    struct weir_strbuf text = { 0 };
+    enum weir_status status = weir_recipe_text(&params->recipe, &text);
+    if (!status)
+        printf("%s", text.s);
+    weir_strbuf_free(&text);
+    if (params->dump_dir && !status) {
+        struct weir_device_params planned = { .log = *log, .planned = &weir_caps_gpu };
+        status = weir_mkdirs(log, params->dump_dir);
+        if (!status)
+            status = no_device ? weir_device_open(&planned, &params->dev) : cli_open_device(log, selector, &params->dev);
+        if (!status)
+            status = weir_train_dump(log, params);
+        weir_device_close(&params->dev);
+    }
+    return cli_exit_code(status);
+}
+
 static int run(int argc, char **argv)
 {
     const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *sets[64];
     int n_words, n_sets = 0;
-    bool resume = false, dry = false, any_numerics = false;
+    bool resume = false, dry = false, any_numerics = false, no_device = false;
     const struct cli_option options[] = {
         { "set", .list = sets, .list_max = 64, .n_list = &n_sets },
         { "device", .value = &device },
@@ -49,6 +69,7 @@ static int run(int argc, char **argv)
         { "resume", .flag = &resume },
         { "dry-run", .flag = &dry },
         { "any-numerics", .flag = &any_numerics },
+        { "no-device", .flag = &no_device },
     };
     if (!cli_parse(&weir_command_train, argc, argv, options, WEIR_COUNT(options), words, 1, &n_words))
         return EXIT_USAGE;
@@ -67,13 +88,12 @@ static int run(int argc, char **argv)
         return cli_exit_code(status);
     snprintf(dir, sizeof(dir), "runs/%s", params.recipe.name);
     params.out_dir = out ? out : dir;
-    if (dry) {
-        struct weir_strbuf text = { 0 };
-        weir_recipe_text(&params.recipe, &text);
-        printf("%s", text.s);
-        weir_strbuf_free(&text);
-        return EXIT_OK;
+    if (no_device && (!dry || !dump)) {
+        fprintf(stderr, "weir train: --no-device goes with --dry-run --dump DIR\n");
+        return EXIT_USAGE;
     }
+    if (dry)
+        return dry_run(&log, &params, device, no_device);
     params.stop = cli_stop();
     status = cli_open_device(&log, device, &params.dev);
     if (!status)
@@ -92,6 +112,7 @@ const struct weir_command weir_command_train = {
             "  --resume          go on from the newest checkpoint of the run\n"
             "  --any-numerics    resume although the numerics version differs (other bits)\n"
             "  --dump DIR        write every pass, the schedule and the kernels as text\n"
-            "  --dry-run         print the complete recipe and stop\n",
+            "  --dry-run         print the complete recipe and stop; with --dump also compile, and write that\n"
+            "  --no-device       with both: write the kernels that a GPU would get, with no device at hand\n",
     .run = run,
 };

@@ -69,7 +69,13 @@ struct weir_device_params {
     int threads;            // host threads (0 = all)
     bool skip_selftest;     // trust the device (conformance tools only)
     bool allow_fast;        // open a device that failed its self-test (it runs fast mode only)
+    const struct weir_caps *planned; // no device is opened: programs are compiled for one that can do this,
+                                     // which writes them (weir_compile_params.dump_dir), and never run
 };
+
+// What OpenCL 1.2 promises of a GPU and exact mode asks of it, for weir_device_params.planned: no more than
+// 256 work-items in a group and 32 KiB of local memory, no extension.
+extern const struct weir_caps weir_caps_gpu;
 
 // Opens one device. `auto` takes the first of GPU, CPU driver, host that passes its self-test.
 // Errors: NODEVICE (nothing matches or the name is ambiguous; the log lists what is there),

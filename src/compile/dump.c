@@ -36,6 +36,8 @@ static void describe_launches(const struct weir_emit_state *c, struct weir_strbu
                            l->dropped ? " (written in place)" : "");
         if (l->kernel)
             weir_strbuf_printf(out, " <%zu %zu %zu>", l->global[0], l->global[1], l->global[2]);
+        if (l->kernel && l->local[0]) // else groups are the driver's choice
+            weir_strbuf_printf(out, " / <%zu %zu %zu>", l->local[0], l->local[1], l->local[2]);
         for (int a = 0; a < l->n_args; a++)
             weir_strbuf_printf(out, " s%d+%lld", l->args[a].slot, (long long)l->args[a].offset);
         weir_strbuf_puts(out, "\n");

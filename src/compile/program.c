@@ -80,7 +80,7 @@ static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
         status = weir_plan(c);
     if (c->params->dump_dir)
         weir_dump(c, &values);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK && !c->dev->planned)
         status = weir_record(c, p);
     weir_strbuf_free(&values);
     return status;
@@ -161,6 +161,9 @@ enum weir_status weir_run(weir_program *program, const struct weir_binding *bind
         return WEIR_INVALID;
     enum weir_status status = WEIR_OK;
     const struct weir_log *log = &program->dev->log;
+    if (program->dev->planned)
+        return weir_fail(log, WEIR_UNSUPPORTED, "%s: compiled for a device that is not here, so it cannot run",
+                         program->label);
     weir_require(log, n == 0 || bindings != NULL);
     for (int i = 0; i < n; i++) {
         struct weir_program_input *in = find_input(program, bindings[i].input);

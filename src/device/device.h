@@ -101,6 +101,7 @@ struct weir_device {
     char *cache_dir;      // owned; NULL = none
     bool cache_warned;    // a failed write was reported
     const char *build_option; // one more for every build (a quirk); NULL = none
+    bool planned;         // it is not here: programs are compiled and written, not built
     bool poll;            // wait by polling (a quirk: the driver's own wait keeps a core busy)
     int threads;
     size_t bytes_live, bytes_peak; // of buffers; kept by the front end

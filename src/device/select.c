@@ -167,6 +167,36 @@ error:
     return status;
 }
 
+const struct weir_caps weir_caps_gpu = {
+    .features = WEIR_CAP_FMA | WEIR_CAP_DIV_SQRT | WEIR_CAP_VECTOR_DEREF | WEIR_CAP_LOOP_SUMS,
+    .compute_units = 32,
+    .max_group = 256,
+    .local_size = 32 << 10,
+    .global_size = (uint64_t)8 << 30,
+    .max_alloc = (uint64_t)2 << 30,
+    .align = 128,
+    .is_gpu = true,
+};
+
+// Tensors of programs that never run, such as parameters, lie in the host's memory.
+static enum weir_status open_planned(const struct weir_device_params *params, weir_device **out)
+{
+    weir_device *dev = NULL;
+    enum weir_status status = weir_backend_host.open(params, 0, &dev);
+    if (status != WEIR_OK)
+        return status;
+    weir_require(&params->log, params->planned->max_group > 0);
+    dev->threads = weir_cpu_count();
+    dev->planned = true;
+    dev->info = (struct weir_device_info) { .backend = "planned", .name = "a device that is not here",
+                                            .caps = *params->planned };
+    *out = dev;
+    return WEIR_OK;
+error:
+    weir_device_close(&dev);
+    return status;
+}
+
 // 0 = first choice of `auto`.
 static int rank(const struct found *f)
 {
@@ -231,6 +261,8 @@ enum weir_status weir_device_open(const struct weir_device_params *given, weir_d
         params.selector = "auto";
     enum weir_status status = WEIR_OK;
     weir_require(&params.log, out != NULL);
+    if (params.planned)
+        return open_planned(&params, out);
     weir_require(&params.log, params.selector[0] != 0);
     weir_require(&params.log, params.threads >= 0);
     status = find_all(&params, &all);

@@ -59,7 +59,7 @@ struct noise {
 };
 
 static enum weir_status noise_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                     int64_t batch, struct noise *out)
+                                     int64_t batch, const char *dump_dir, struct noise *out)
 {
     enum weir_status status = weir_graph_create(log, &out->graph);
     if (status)
@@ -70,7 +70,8 @@ static enum weir_status noise_create(const struct weir_log *log, weir_device *de
     double std = setup->objective->prior_std(&setup->objective_config);
     if (std != 1)
         x = weir_mul_c(x, std);
-    return weir_compile(dev, &x, 1, &(struct weir_compile_params) { .label = "noise" }, &out->program);
+    return weir_compile(dev, &x, 1, &(struct weir_compile_params) { .label = "noise", .dump_dir = dump_dir },
+                        &out->program);
 }
 
 static enum weir_status create_integrator(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
@@ -109,11 +110,31 @@ static enum weir_status create_integrator(const struct weir_log *log, weir_devic
     return status;
 }
 
+static int64_t batch_of(const struct weir_setup *setup, int64_t n)
+{
+    return setup->recipe.sample.batch < n ? setup->recipe.sample.batch : n;
+}
+
+enum weir_status weir_sample_dump(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
+                                  weir_params *params, bool use_ema, const char *dump_dir)
+{
+    int64_t batch = batch_of(setup, setup->recipe.sample.n);
+    struct net_ctx ctx = { setup, params, use_ema, setup->recipe.sample.guidance_scale };
+    struct noise noise = { 0 };
+    weir_integrator *it = NULL;
+    enum weir_status status = noise_create(log, dev, setup, batch, dump_dir, &noise);
+    if (!status)
+        status = create_integrator(log, dev, setup, &ctx, batch, dump_dir, &it);
+    weir_integrator_destroy(&it);
+    weir_program_destroy(&noise.program);
+    weir_graph_destroy(&noise.graph);
+    return status;
+}
+
 enum weir_status weir_sample(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
                              weir_params *params, const struct weir_sample_params *p, float *dst, int64_t *nfe)
 {
-    int64_t batch = setup->recipe.sample.batch < p->n ? setup->recipe.sample.batch : p->n;
-    int64_t item = weir_shape_size(&setup->config.item), total = 0;
+    int64_t batch = batch_of(setup, p->n), item = weir_shape_size(&setup->config.item), total = 0;
     struct net_ctx ctx = { setup, params, p->use_ema, setup->recipe.sample.guidance_scale };
     struct noise noise = { 0 };
     weir_integrator *it = NULL;
@@ -122,9 +143,9 @@ enum weir_status weir_sample(const struct weir_log *log, weir_device *dev, const
     float *y = calloc((size_t)(batch * item), sizeof(*y));
     enum weir_status status = seeds && labels && y ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for %lld samples", (long long)batch);
     if (!status)
-        status = noise_create(log, dev, setup, batch, &noise);
+        status = noise_create(log, dev, setup, batch, NULL, &noise);
     if (!status)
-        status = create_integrator(log, dev, setup, &ctx, batch, p->dump_dir, &it);
+        status = create_integrator(log, dev, setup, &ctx, batch, NULL, &it);
     for (int64_t at = 0; at < p->n && !status; at += batch) {
         int64_t count = p->n - at < batch ? p->n - at : batch, used = 0;
         for (int64_t i = 0; i < batch; i++) { // a short batch is filled up with its last row

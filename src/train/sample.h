@@ -11,7 +11,6 @@ struct weir_sample_params {
     const uint64_t *seeds;  // n
     const int32_t *labels;  // n, or NULL: unconditional (the null label where the net takes one)
     bool use_ema;
-    const char *dump_dir;
     void (*progress)(void *cookie, int64_t done, int64_t n); // or NULL
     void *cookie;
 };
@@ -19,6 +18,10 @@ struct weir_sample_params {
 // dst: n items. Solver, steps, guidance and batch come from setup->recipe.sample.
 enum weir_status weir_sample(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
                              weir_params *params, const struct weir_sample_params *p, float *dst, int64_t *nfe);
+
+// Compiles what weir_sample would run for recipe.sample.n samples and writes it (weir_compile_params.dump_dir).
+enum weir_status weir_sample_dump(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
+                                  weir_params *params, bool use_ema, const char *dump_dir);
 
 struct weir_nll_params {
     int64_t n;

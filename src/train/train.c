@@ -356,3 +356,19 @@ enum weir_status weir_train(const struct weir_log *log, const struct weir_train_
     free(t);
     return status;
 }
+
+enum weir_status weir_train_dump(const struct weir_log *log, const struct weir_train_params *params)
+{
+    struct weir_run_state run = { 0 };
+    weir_step *step = NULL;
+    enum weir_status status = weir_run_init(log, params->dev, &params->recipe, true, &run);
+    if (!status)
+        status = weir_step_create(log, params->dev, &run.setup, run.params,
+                                  &(struct weir_compile_params) { .dump_dir = params->dump_dir }, &step);
+    if (!status)
+        status = weir_sample_dump(log, params->dev, &run.setup, run.params, params->recipe.train.ema > 0,
+                                  params->dump_dir);
+    weir_step_destroy(&step);
+    weir_run_finish(&run);
+    return status;
+}

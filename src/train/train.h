@@ -51,6 +51,10 @@ struct weir_train_params {
 // and tensor), and those of the parts.
 enum weir_status weir_train(const struct weir_log *log, const struct weir_train_params *params);
 
+// Compiles the recipe's training step and its sampling and writes both to params->dump_dir; nothing runs,
+// so `dev` may be a planned one. Uses dev, recipe, dump_dir and note of the params.
+enum weir_status weir_train_dump(const struct weir_log *log, const struct weir_train_params *params);
+
 // Renders n samples into PATH.png: a grid of images (one row a class when labelled), or for points in
 // the plane a density picture.
 enum weir_status weir_samples_png(const struct weir_log *log, const char *path, const struct weir_setup *setup,
