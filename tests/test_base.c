@@ -91,6 +91,18 @@ START_TEST(arena_sizes)
     ck_assert_ptr_null(weir_arena_alloc(arena, SIZE_MAX / 2));
     ck_assert_ptr_null(weir_arena_array(arena, SIZE_MAX / 4, 8));
     ck_assert_ptr_nonnull(weir_arena_alloc(arena, 1)); // a failure leaves it usable
+    for (int round = 0; round < 2; round++) { // after a reset, bytes are zero again
+        weir_arena_reset(arena);
+        ck_assert_uint_eq(weir_arena_used(arena), 0);
+        for (size_t size = 100; size <= 100000; size *= 1000) {
+            unsigned char *p = weir_arena_alloc(arena, size);
+            for (size_t k = 0; k < size; k++) {
+                ck_assert_uint_eq(p[k], 0);
+                p[k] = 0xff;
+            }
+        }
+    }
+    weir_arena_reset(NULL);
     weir_arena_destroy(&arena);
     ck_assert_ptr_null(arena);
     weir_arena_destroy(&arena);

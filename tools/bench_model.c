@@ -159,6 +159,7 @@ enum weir_status bench_model(const struct bench_params *p, const struct weir_rec
     enum weir_status status = weir_run_init(&p->log, p->dev, recipe, true, &run);
     if (status)
         return status;
+    weir_dataset_destroy(&run.data); // its kind and shape are known by now; the batch is made up
     status = make_batch(&p->log, &run, &batch);
     if (!status)
         status = weir_step_create(&p->log, p->dev, &run.setup, run.params, NULL, &step);

@@ -41,6 +41,28 @@ void weir_arena_destroy(weir_arena **arena)
     *arena = NULL;
 }
 
+// One block of ordinary size stays for what comes next.
+void weir_arena_reset(weir_arena *arena)
+{
+    struct block *kept = NULL;
+    while (arena && arena->blocks) {
+        struct block *block = arena->blocks;
+        arena->blocks = block->next;
+        if (!kept && block->size == BLOCK_SIZE)
+            kept = block;
+        else
+            free(block);
+    }
+    if (kept) {
+        memset(kept->data, 0, kept->used);
+        kept->used = 0;
+        kept->next = NULL;
+        arena->blocks = kept;
+    }
+    if (arena)
+        arena->used = 0;
+}
+
 static struct block *block_create(size_t size)
 {
     if (size > SIZE_MAX - sizeof(struct block) - ALIGN)

@@ -15,6 +15,9 @@ weir_arena *weir_arena_create(void);
 // Frees the arena and everything in it; clears *arena. Accepts a pointer to NULL.
 void weir_arena_destroy(weir_arena **arena);
 
+// Ends the life of everything in it; the arena goes on. Accepts NULL.
+void weir_arena_reset(weir_arena *arena);
+
 // `size` bytes, zeroed, aligned for any type and for 32-byte vectors; size 0 gives a valid pointer.
 // Lives until the arena is destroyed. NULL when out of memory; an arena of NULL gives NULL.
 void *weir_arena_alloc(weir_arena *arena, size_t size);

@@ -143,7 +143,7 @@ static bool strides_of(const struct weir_body *b, const struct weir_shape *shape
 
 static int append_access(struct weir_body *b, const struct weir_access *a)
 {
-    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access, sizeof(*a))) {
+    if (!weir_grow(b->c->scratch, (void **)&b->access, b->n_access, &b->cap_access, sizeof(*a))) {
         b->c->status = WEIR_NOMEM;
         return -1;
     }
@@ -172,7 +172,7 @@ static int add_index(struct weir_body *b)
     for (int i = 0; i < b->n_access; i++)
         if (b->access[i].index)
             return i;
-    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access,
+    if (!weir_grow(b->c->scratch, (void **)&b->access, b->n_access, &b->cap_access,
                    sizeof(*b->access))) {
         b->c->status = WEIR_NOMEM;
         return -1;
@@ -413,7 +413,7 @@ enum weir_status weir_body_init(struct weir_body *b, struct weir_emit_state *c, 
 {
     memset(b, 0, sizeof(*b));
     b->c = c;
-    b->step = weir_arena_array(c->arena, (size_t)n_nodes + 1, sizeof(*b->step));
+    b->step = weir_arena_array(c->scratch, (size_t)n_nodes + 1, sizeof(*b->step));
     b->step_of = c->scope.step_of;
     if (!b->step)
         return WEIR_NOMEM;
@@ -441,8 +441,8 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     static const struct weir_op copy = { .name = "copy", .cls = WEIR_OP_MAP, .arity = 1 };
     memset(b, 0, sizeof(*b));
     b->c = c;
-    weir_value *v = weir_arena_alloc(c->arena, sizeof(*v));
-    b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
+    weir_value *v = weir_arena_alloc(c->scratch, sizeof(*v));
+    b->step = weir_arena_alloc(c->scratch, sizeof(*b->step));
     b->step_of = c->scope.step_of;
     if (!v || !b->step)
         return WEIR_NOMEM;
@@ -489,7 +489,7 @@ static int add_plain(struct weir_body *b, enum weir_dtype dtype, int slot, int l
     }
     o.shape.dim[0] = n;
     o.stride[0] = 1;
-    if (!weir_grow(b->c->arena, (void **)&b->access, b->n_access, &b->cap_access,
+    if (!weir_grow(b->c->scratch, (void **)&b->access, b->n_access, &b->cap_access,
                    sizeof(*b->access))) {
         b->c->status = WEIR_NOMEM;
         return -1;
@@ -516,7 +516,7 @@ static enum weir_status init_single(struct weir_body *b, struct weir_emit_state 
 {
     b->c = c;
     b->reduces = true;
-    b->step = weir_arena_alloc(c->arena, sizeof(*b->step));
+    b->step = weir_arena_alloc(c->scratch, sizeof(*b->step));
     b->step_of = c->scope.step_of;
     if (!b->step)
         return WEIR_NOMEM;

@@ -471,7 +471,7 @@ void weir_body_load(const struct weir_body *b, const struct weir_use *u, bool *l
 void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char *indent,
                     struct weir_strbuf *out)
 {
-    bool *loaded = weir_arena_array(b->c->arena, (size_t)b->n_access + 1, sizeof(*loaded));
+    bool *loaded = weir_arena_array(b->c->scratch, (size_t)b->n_access + 1, sizeof(*loaded));
     for (int i = 0; i < b->n_steps && loaded; i++) {
         const struct weir_step *s = &b->step[i];
         bool reduce = s->v->op->cls == WEIR_OP_REDUCE;

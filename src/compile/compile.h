@@ -139,6 +139,7 @@ struct weir_emit_state {
     const struct weir_compile_params *params;
     struct weir_log log;
     weir_arena *arena; // owned by the program: descriptions of host calls live in it
+    weir_arena *scratch; // what is needed to write one kernel, or to find out whether it can be
     enum weir_status status; // the first failure of a writer
 
     struct weir_scope scope;

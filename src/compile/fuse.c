@@ -27,7 +27,7 @@ struct cluster {
 
 struct fuser {
     struct weir_emit_state *c;
-    struct weir_arena *arena; // of the trials
+    struct weir_arena *arena; // of the clusters
     struct cluster *cluster;
     int n, words;
     int *home;    // by value id: cluster, or -1
@@ -129,14 +129,12 @@ static int open_cluster(struct fuser *f, enum weir_group_kind kind, weir_value *
 // Asks the writer: do these nodes fit together?
 static bool resolves(struct fuser *f, weir_value **nodes, int n, struct weir_body *b)
 {
-    struct weir_arena *kept = f->c->arena;
-    f->c->arena = f->arena;
+    weir_arena_reset(f->c->scratch);
     f->c->trial = true;
     bool ok = weir_body_init(b, f->c, nodes, n, NULL, 0) == WEIR_OK;
     if (ok)
         weir_body_collapse(b);
     f->c->trial = false;
-    f->c->arena = kept;
     return ok;
 }
 

@@ -102,7 +102,8 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     struct weir_program *p = calloc(1, sizeof(*p));
     if (p)
         p->arena = c.arena = weir_arena_create();
-    if (c.arena) {
+    c.scratch = weir_arena_create();
+    if (c.arena && c.scratch) {
         p->label = weir_arena_strdup(c.arena, c.params->label ? c.params->label : "program");
         c.scope.outputs = weir_arena_array(c.arena, (size_t)n_outputs, sizeof(*c.scope.outputs));
     }
@@ -121,6 +122,7 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     *out = p;
     p = NULL;
 error:
+    weir_arena_destroy(&c.scratch);
     weir_strbuf_free(&c.text);
     weir_strbuf_free(&c.dump_schedule);
     weir_strbuf_free(&c.dump_plan);

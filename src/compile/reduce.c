@@ -243,7 +243,7 @@ enum weir_status weir_write_column(struct weir_body *b, const struct weir_group 
     if (k.to < 0)
         return b->c->status;
     weir_body_collapse(b);
-    k.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*k.want));
+    k.want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*k.want));
     if (!k.want)
         return WEIR_NOMEM;
     weir_body_want(b, k.reduce, k.want);
@@ -300,7 +300,7 @@ enum weir_status weir_write_arg(struct weir_emit_state *c, const struct weir_gro
     if (status != WEIR_OK)
         return status;
     const struct weir_step *s = &b.step[b.step_of[v->id]];
-    bool *want = weir_arena_array(c->arena, (size_t)b.n_steps + 1, sizeof(*want));
+    bool *want = weir_arena_array(c->scratch, (size_t)b.n_steps + 1, sizeof(*want));
     if (!want)
         return WEIR_NOMEM;
     weir_body_want(&b, s, want);

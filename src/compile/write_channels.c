@@ -133,7 +133,7 @@ static void row_values(const struct channels *k, int level, struct weir_strbuf *
                       (!is_reduce(&b->step[i]) || b->step[i].store >= 0));
     if (!any)
         return;
-    bool *loaded = weir_arena_array(b->c->arena, (size_t)b->n_access + 1, sizeof(*loaded));
+    bool *loaded = weir_arena_array(b->c->scratch, (size_t)b->n_access + 1, sizeof(*loaded));
     weir_strbuf_puts(out, "    {\n");
     weir_body_bases(b, k->outer, "        ", out);
     weir_body_hoist(b, "        ", out);
@@ -228,8 +228,8 @@ enum weir_status weir_write_channels(struct weir_body *b, const struct weir_grou
         k.outer |= 1u << k.first;
         items *= (size_t)b->space.dim[k.first++];
     }
-    k.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*k.want));
-    k.store = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*k.store));
+    k.want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*k.want));
+    k.store = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*k.store));
     if (!k.want || !k.store)
         return WEIR_NOMEM;
     for (int i = 0; i < b->n_steps; i++)

@@ -165,6 +165,7 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
     for (int i = 0; i < c->scope.n_groups; i++) {
         struct weir_group *g = &c->scope.groups[i];
         g->first_launch = c->n_launches;
+        weir_arena_reset(c->scratch);
         enum weir_status status = write_group(c, g);
         if (status == WEIR_OK)
             status = c->status;

@@ -35,7 +35,7 @@ bool weir_row_choose(const struct weir_row *r, int p)
 void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
                     struct weir_strbuf *out)
 {
-    bool *store = weir_arena_array(r->b->c->arena, (size_t)r->b->n_steps + 1, sizeof(*store));
+    bool *store = weir_arena_array(r->b->c->scratch, (size_t)r->b->n_steps + 1, sizeof(*store));
     for (int i = 0; i < r->b->n_steps && store; i++)
         store[i] = r->b->step[i].level == p;
     if (store)
@@ -224,7 +224,7 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     r.n = b->space.dim[last];
     for (int d = 0; d < last; d++)
         r.rows *= b->space.dim[d];
-    r.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*r.want));
+    r.want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*r.want));
     if (!r.want)
         return WEIR_NOMEM;
     if (r.n > (int64_t)CHUNK * CHUNK)
@@ -262,7 +262,7 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     r.n = b->space.dim[last];
     for (int d = 0; d < last; d++)
         r.rows *= b->space.dim[d];
-    r.want = weir_arena_array(b->c->arena, (size_t)b->n_steps + 1, sizeof(*r.want));
+    r.want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*r.want));
     if (!r.want || partial < 0)
         return WEIR_NOMEM;
     int64_t chunks = (r.n + CHUNK - 1) / CHUNK;
@@ -324,7 +324,7 @@ static bool row_form(const struct weir_body *b)
 {
     struct weir_body probe = *b;
     struct weir_access *access =
-        weir_arena_memdup(b->c->arena, b->access, (size_t)b->n_access * sizeof(*access));
+        weir_arena_memdup(b->c->scratch, b->access, (size_t)b->n_access * sizeof(*access));
     if (!access)
         return false;
     probe.access = access;
