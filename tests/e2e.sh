@@ -3,6 +3,7 @@
 # End-to-end tests of the command: e2e.sh WEIR CASE [DEVICE]. Exit 0 passed, 77 not possible here.
 set -u
 weir=$(realpath "$1")
+tools=$(cd "$(dirname "$0")/../tools/bench" && pwd)
 case=$2
 device=${3:-host}
 dir=$(mktemp -d)
@@ -80,23 +81,44 @@ dump) # the kernels a GPU would get, with no driver and without training
     expect 2 "goes with --dry-run --dump" "$weir" train toy --no-device
     expect 1 "cannot make the folder" "$weir" train toy --dry-run --no-device --dump a/b/train-step.plan.txt
     ;;
-bench) # the table of a small step, and a name that nothing has
+bench) # the table of a small step, names that nothing has, the result file
     expect 0 "launches, " "$weir" bench model toy --set model.width=32 --set train.batch=64 --repeats 3 \
         --json bench.json --device host
-    grep -q '"schema": 1' bench.json && grep -q '"first_step_s": ' bench.json || fail "bench.json lacks its rows"
+    for key in '"schema": 2' '"wall_s": ' '"before": {' '"after": {' '"backend": "host"' '"first_step_s": ' \
+        '"parameters": 5378' '"drifts": '; do
+        grep -qF "$key" bench.json || fail "bench.json lacks $key"
+    done
     grep -q "^step [0-9.]* ms, median of 3" out.txt || fail "no time of a step"
     grep -qE "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+%$" out.txt || fail "no row for matmul"
-    expect 0 "GFLOP/s" "$weir" bench op "matmul_nt 384" --repeats 2 --device host
+    expect 0 "GFLOP/s" "$weir" bench op "matmul_nt 384x384x384" --repeats 2 --device host
+    [ "$(wc -l <out.txt)" -eq 2 ] || fail "a whole name means one row"
+    expect 0 "8 samples by euler, 2 network evaluations" "$weir" bench sample toy --set sample.solver=euler \
+        --set sample.steps=2 --set sample.batch=8 --repeats 2 --device host --json sample.json
+    grep -qF '"network_evaluations": 2' sample.json || fail "sample.json lacks its row"
+    "$weir" bench op --list >ops.json || fail "the list of operations"
+    [ "$(grep -c '"name"' ops.json)" -eq "$(grep '"name"' ops.json | sort -u | wc -l)" ] || fail "two rows of one name"
     expect 1 "measures OpenCL devices" "$weir" bench roofline --device host
-    expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op nonesuch --device host
+    expect 1 "no roofline to draw" "$weir" bench op "add 12544x768" --repeats 1 --device host --svg roof.svg
+    expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op add nonesuch --device host
     expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
-    expect 2 "expected \`model RECIPE\`, \`op [NAME]\` or \`roofline\`" "$weir" bench
+    expect 2 "expected \`model RECIPE\`" "$weir" bench
+    expect 2 "expected \`model RECIPE\`" "$weir" bench roofline toy
+    for kind in $("$tools/torch_ops.py" --list); do # without PyTorch
+        grep -qF "\"kind\": \"$kind\"" ops.json || fail "PyTorch's side has a kind '$kind' that no row has"
+    done
+    expect 0 "usage: torch_step.py" "$tools/torch_step.py" --help
+    expect 0 "Groups (default: all): gemm" "$tools/compare" --help
+    expect 2 "no group 'nonesuch'" "$tools/compare" nonesuch --python nothing
     ;;
 bench-device) # what only a device with kernels measures
     need_device
     expect 0 " GFLOP/s" "$weir" bench roofline --repeats 1 --device "$device"
-    [ "$(grep -cE '(GFLOP|GB)/s$| us$' out.txt)" -eq 4 ] || fail "four figures expected"
-    expect 0 "% of the roof" "$weir" bench op "softmax gradient" --repeats 1 --device "$device"
+    [ "$(grep -cE '(GFLOP|GB)/s$| us$' out.txt)" -eq 5 ] || fail "five figures expected"
+    expect 0 "% of the roof" "$weir" bench op "softmax_gradient 12544x768" "attention 64x4" --repeats 1 \
+        --device "$device" --svg roof.svg --json op.json
+    python3 -c 'import sys, xml.dom.minidom as x; sys.exit(len(x.parse("roof.svg").getElementsByTagName("title")) != 2)' ||
+        fail "roof.svg is not XML with a point a row"
+    [ "$(grep -c '"roof": ' op.json)" -eq 2 ] || fail "op.json lacks the share of the roof"
     ;;
 small-bits) # for the slowest driver: two steps of a tiny run
     need_device
@@ -241,7 +263,7 @@ bad-input)
     expect 1 "file/run" toy --device host --set train.steps=2 --out file/run
     ;;
 help)
-    for command in devices train sample eval inspect recipes list; do
+    for command in devices train sample eval inspect bench recipes list; do
         expect 0 "usage: weir $command" "$weir" "$command" --help
     done
     expect 0 "weir " "$weir" --version

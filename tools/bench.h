@@ -11,33 +11,57 @@
 #include "weir/ops.h"
 #include "weir/program.h"
 
+enum { BENCH_SCHEMA = 2, BENCH_MAX_REPEATS = 1000, BENCH_MAX_WORDS = 256 };
+#define BENCH_DRIFT .05 // between a row's first and last runs: more flags it
+
 // What this device can do at most, measured; 0 = not measured (the host has no kernels of its own).
 struct bench_roof {
-    double flops;       // fused multiply-adds count two, a second
+    double flops;        // fused multiply-adds count two, a second
     double copy, cached; // bytes read and written a second: from memory, and inside the caches
-    double launch;      // seconds a launch
+    double launch;       // seconds a launch, many behind one another
+    double latency;      // seconds from asking for one launch to knowing that it is done
 };
 
 struct bench_params {
     struct weir_log log;
     weir_device *dev;
     int repeats;        // timed runs; the median is reported
-    const char *filter; // op: only rows whose name contains it (NULL = all)
+    const char *words[BENCH_MAX_WORDS]; // after the benchmark's name
+    int n_words;
+    const char *sets[64]; // changes of the recipe
+    int n_sets;
+    const char *svg;    // op: the picture to draw (NULL = none)
     struct bench_roof roof;
     json_t *rows;       // what was measured, for --json
 };
 
-// Sorts `s` and returns its median; *spread receives (largest - smallest) / median.
-double bench_median(double *s, int n, double *spread);
-// Adds a row to p->rows: name, seconds of each timed run (borrowed), and more keys (taken, may be NULL).
+// Of n <= BENCH_MAX_REPEATS times, which keep their order.
+double bench_median(const double *s, int n);
+double bench_spread(const double *s, int n); // (largest - smallest) / median
+double bench_drift(const double *s, int n);  // last third over first third, less 1
+// "  drifts by 7 %" or "": for the end of a row.
+const char *bench_drift_note(const double *s, int n, char *dst, size_t size);
+// Adds a row to p->rows: name, seconds of each timed run in their order, and more keys (taken, may be NULL).
 void bench_add_row(const struct bench_params *p, const char *name, const double *s, int n, json_t *more);
+// "name, 3 of 10" on a terminal, over the line before; NULL takes it away.
+void bench_progress(const char *name, int i, int n);
+// Clocks (MHz) and the highest temperature (degrees Celsius) where `root` (/sys) has them.
+json_t *bench_system(const char *root);
+// The recipe that words[0] names, with the changes of --set.
+enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *out);
 
 // One training step of a recipe: time, memory, launches, and where the time goes.
-enum weir_status bench_model(const struct bench_params *p, const struct weir_recipe *recipe);
-// Fills p->roof; `print`: shows and records it too.
-enum weir_status bench_roofline(struct bench_params *p, bool print);
+enum weir_status bench_model(struct bench_params *p);
+// A batch of samples of a recipe.
+enum weir_status bench_sample(struct bench_params *p);
+// Fills p->roof.
+enum weir_status bench_measure_roof(struct bench_params *p);
+// The same, shown and recorded.
+enum weir_status bench_roofline(struct bench_params *p);
 // Single operations beside the roofline.
 enum weir_status bench_op(struct bench_params *p);
+// The names of the single operations, as JSON on stdout.
+void bench_list_ops(void);
 
 // A graph of one operation being built. Operands are states, so that nothing is copied in.
 enum { BENCH_STATES = 8, BENCH_OUTPUTS = 6 };
@@ -48,20 +72,44 @@ struct bench_graph {
     weir_value *out[BENCH_OUTPUTS];
     int n_states, n_out;
     double bytes; // of operands and results, each once
+    int64_t elements; // of the largest of them
     enum weir_status status;
 };
 // The next operand, filled with numbers of size one. NULL when it cannot be made (status says why).
 weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape);
+// The same of i32, 0 .. limit - 1.
+weir_value *bench_indices(struct bench_graph *b, struct weir_shape shape, int limit);
 void bench_result(struct bench_graph *b, weir_value *v);
+// Gradients of y to x[0 .. n) as results, given the gradient of y as one more operand.
+void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n);
 // The new value of operand i, in its place.
 void bench_update(struct bench_graph *b, int i, weir_value *v);
 
+// A row's rate is FLOP a second where it has `flop`, else bytes a second. `ops`: about how many
+// instructions an element of its largest operand or result takes, for the instruction roofline of a row without
+// `flop`.
 struct bench_row {
-    const char *name; // printf format over size[]
+    const char *name; // "KIND " and a printf format over size[]
     void (*build)(struct bench_graph *b, const struct bench_row *row);
-    double (*flop)(const struct bench_row *row); // NULL: bound by memory
+    double (*flop)(const struct bench_row *row);
+    int ops;
     int size[7];
 };
-extern const struct bench_row bench_contract_rows[], bench_memory_rows[]; // end with a NULL name
+// The sizes up to the first 0 as a shape.
+struct weir_shape bench_shape(const struct bench_row *r);
+struct bench_table {
+    const char *group;
+    const struct bench_row *rows; // end with a NULL name
+};
+extern const struct bench_row bench_gemm_rows[], bench_conv_rows[], bench_attention_rows[], bench_memory_rows[],
+    bench_other_rows[];
+
+// A row as measured, for the roofline's picture.
+struct bench_point {
+    char name[96];
+    const char *group;
+    double work, bytes, s; // FLOP (an instruction counts two), bytes, seconds
+};
+enum weir_status bench_svg(const struct bench_params *p, const struct bench_point *points, int n);
 
 #endif

@@ -2,6 +2,7 @@
 // weir bench model: one training step of a recipe on synthetic batches. Wall time is taken with the
 // queue empty before and after each step; the table is the device's own profile of one step.
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,42 +122,56 @@ static enum weir_status profile(const struct bench_params *p, weir_step *step)
     return status;
 }
 
+static int64_t count_parameters(weir_params *params)
+{
+    int64_t n = 0;
+    for (int i = 0; i < weir_params_count(params); i++)
+        n += weir_shape_size(weir_state_shape(weir_params_row(params, i)->state));
+    return n;
+}
+
 // `held`: bytes the process had before the model was made.
-static enum weir_status time_steps(const struct bench_params *p, const char *name, double held, weir_step *step,
-                                   const struct batch *b)
+static enum weir_status time_steps(const struct bench_params *p, const char *name, double held, int64_t parameters,
+                                   weir_step *step, const struct batch *b)
 {
     const struct weir_program_info *info = weir_step_info(step);
-    double *s = calloc((size_t)p->repeats, sizeof(*s)), spread, start = weir_clock();
+    double *s = calloc((size_t)p->repeats, sizeof(*s)), start = weir_clock();
     enum weir_status status = s ? one_step(step, b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
     double first = weir_clock() - start;
-    printf("compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n", info->compile_s, first,
-           info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
+    printf("%" PRId64 " parameters, compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n",
+           parameters, info->compile_s, first, info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
     for (int i = 0; i < p->repeats + 1 && !status; i++) {
+        bench_progress("step", i, p->repeats);
         start = weir_clock();
         status = one_step(step, b, i + 1);
         if (i > 0) // one to warm up
             s[i - 1] = weir_clock() - start;
     }
     if (!status) {
-        double median = bench_median(s, p->repeats, &spread), peak = memory_now("VmHWM:") - held;
+        double median = bench_median(s, p->repeats), peak = memory_now("VmHWM:") - held;
         bench_add_row(p, name, s, p->repeats,
-                      json_pack("{s:f, s:f, s:i, s:I, s:f}", "compile_s", info->compile_s, "first_step_s", first,
-                                "launches", info->launches, "planned", (json_int_t)info->peak, "peak_memory", peak));
+                      json_pack("{s:I, s:f, s:f, s:i, s:I, s:f}", "parameters", (json_int_t)parameters, "compile_s",
+                                info->compile_s, "first_step_s", first, "launches", info->launches, "planned", (json_int_t)info->peak, "peak_memory", peak));
+        bench_progress(NULL, 0, 0);
         printf("process memory %.0f MB above what it held before\n", 1e-6 * peak);
-        printf("step %.2f ms, median of %d (spread %.1f %%), %.2f it/s\n", 1e3 * median, p->repeats, 100 * spread,
-               1 / median);
+        char drift[32];
+        printf("step %.2f ms, median of %d (spread %.1f %%), %.2f it/s%s\n", 1e3 * median, p->repeats,
+               100 * bench_spread(s, p->repeats), 1 / median, bench_drift_note(s, p->repeats, drift, sizeof(drift)));
     }
     free(s);
     return status;
 }
 
-enum weir_status bench_model(const struct bench_params *p, const struct weir_recipe *recipe)
+enum weir_status bench_model(struct bench_params *p)
 {
+    struct weir_recipe recipe;
     struct weir_run_state run;
     struct batch batch = { 0 };
     weir_step *step = NULL;
     double held = memory_now("VmRSS:");
-    enum weir_status status = weir_run_init(&p->log, p->dev, recipe, true, &run);
+    enum weir_status status = bench_recipe(p, &recipe);
+    if (!status)
+        status = weir_run_init(&p->log, p->dev, &recipe, true, &run);
     if (status)
         return status;
     weir_dataset_destroy(&run.data); // its kind and shape are known by now; the batch is made up
@@ -164,7 +179,7 @@ enum weir_status bench_model(const struct bench_params *p, const struct weir_rec
     if (!status)
         status = weir_step_create(&p->log, p->dev, &run.setup, run.params, NULL, &step);
     if (!status)
-        status = time_steps(p, recipe->name, held, step, &batch);
+        status = time_steps(p, recipe.name, held, count_parameters(run.params), step, &batch);
     if (!status)
         status = profile(p, step);
     weir_step_destroy(&step);

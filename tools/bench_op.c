@@ -1,39 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
 // weir bench op: times single operations. Each timed run is several replays behind one another, so that the
 // wait at its end does not count.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "bench.h"
+#include "weir/grad.h"
 
-weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape)
+static const struct bench_table tables[] = {
+    { "gemm", bench_gemm_rows },     { "conv", bench_conv_rows },   { "attention", bench_attention_rows },
+    { "rows", bench_memory_rows },   { "other", bench_other_rows },
+};
+
+struct weir_shape bench_shape(const struct bench_row *r)
+{
+    struct weir_shape s = { 0 };
+    while (s.rank < 4 && r->size[s.rank] > 0) {
+        s.dim[s.rank] = r->size[s.rank];
+        s.rank++;
+    }
+    return s;
+}
+
+static void count(struct bench_graph *b, const struct weir_shape *shape)
+{
+    int64_t n = weir_shape_size(shape);
+    b->bytes += 4. * (double)n;
+    b->elements = n > b->elements ? n : b->elements;
+}
+
+// `limit` > 0: indices below it.
+static weir_value *operand(struct bench_graph *b, struct weir_shape shape, int limit)
 {
     int64_t n = weir_shape_size(&shape);
     float *data = malloc((size_t)n * sizeof(*data));
     weir_state **state = &b->state[b->n_states++];
     if (!b->status)
-        b->status = data ? weir_state_create(b->dev, WEIR_F32, shape, "operand", state) : WEIR_NOMEM;
-    for (int64_t k = 0; k < n && !b->status; k++)
-        data[k] = (float)(k * 40503 % 1999) * .001f - 1;
+        b->status = data ? weir_state_create(b->dev, limit ? WEIR_I32 : WEIR_F32, shape, "operand", state) : WEIR_NOMEM;
+    for (int64_t k = 0; k < n && !b->status; k++) {
+        int32_t index = (int32_t)(k * 40503 % (limit ? limit : 1999));
+        data[k] = (float)index * .001f - 1;
+        if (limit)
+            memcpy(&data[k], &index, sizeof(index));
+    }
     if (!b->status)
         b->status = weir_state_write(*state, data);
     free(data);
-    b->bytes += 4. * (double)n;
+    count(b, &shape);
     return *state ? weir_state_value(b->g, *state) : NULL;
+}
+
+weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape)
+{
+    return operand(b, shape, 0);
+}
+
+weir_value *bench_indices(struct bench_graph *b, struct weir_shape shape, int limit)
+{
+    return operand(b, shape, limit);
 }
 
 void bench_result(struct bench_graph *b, weir_value *v)
 {
     b->out[b->n_out++] = v;
-    b->bytes += 4. * (double)weir_shape_size(weir_value_shape(v));
+    count(b, weir_value_shape(v));
+}
+
+void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n)
+{
+    weir_value *dy = bench_operand(b, *weir_value_shape(y)), *dx[BENCH_OUTPUTS];
+    if (b->status)
+        return;
+    weir_vjp(&y, &dy, 1, x, dx, n);
+    for (int i = 0; i < n; i++)
+        bench_result(b, dx[i]);
 }
 
 void bench_update(struct bench_graph *b, int i, weir_value *v)
 {
     weir_assign(b->state[i], v);
-    b->bytes += 4. * (double)weir_shape_size(weir_value_shape(v));
+    count(b, weir_value_shape(v));
 }
 
 static void name_of(const struct bench_row *r, char *dst, size_t n)
@@ -43,6 +92,26 @@ static void name_of(const struct bench_row *r, char *dst, size_t n)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" // the formats are the rows' own
     snprintf(dst, n, r->name, s[0], s[1], s[2], s[3], s[4], s[5], s[6]);
 #pragma GCC diagnostic pop
+}
+
+void bench_list_ops(void)
+{
+    json_t *rows = json_array();
+    for (size_t t = 0; t < WEIR_COUNT(tables); t++)
+        for (const struct bench_row *r = tables[t].rows; r->name; r++) {
+            char name[96];
+            json_t *size = json_array();
+            name_of(r, name, sizeof(name));
+            for (int i = 0; i < (int)WEIR_COUNT(r->size) && r->size[i]; i++)
+                json_array_append_new(size, json_integer(r->size[i]));
+            json_array_append_new(rows, json_pack("{s:s, s:s%, s:s, s:o, s:f}", "name", name, "kind", r->name,
+                                                  strcspn(r->name, " "), "group", tables[t].group, "size", size, "flop",
+                                                  r->flop ? r->flop(r) : 0));
+        }
+    json_t *root = json_pack("{s:i, s:o}", "schema", BENCH_SCHEMA, "rows", rows);
+    json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    putchar('\n');
+    json_decref(root);
 }
 
 static enum weir_status run_many(weir_program *program, int n, double *seconds)
@@ -57,21 +126,33 @@ static enum weir_status run_many(weir_program *program, int n, double *seconds)
     return status;
 }
 
-static void report(const struct bench_params *p, const struct bench_row *r, double bytes, double *s)
+// The least time that the device's peak and its bandwidth from memory allow; 0 when they are not known.
+static double roof_time(const struct bench_roof *roof, const struct bench_point *at)
 {
-    char name[96];
-    double spread, median = bench_median(s, p->repeats, &spread), flop = r->flop ? r->flop(r) : 0;
-    double rate = (r->flop ? flop : bytes) / median, roof = r->flop ? p->roof.flops : p->roof.copy;
-    name_of(r, name, sizeof(name));
-    printf("%-44s %10.3f ms %9.1f %s", name, 1e3 * median, 1e-9 * rate, r->flop ? "GFLOP/s" : "GB/s   ");
-    if (roof > 0)
-        printf(" %4.0f %% of the roof", 100 * rate / roof);
-    printf("  spread %.0f %%\n", 100 * spread);
-    fflush(stdout);
-    bench_add_row(p, name, s, p->repeats, json_pack("{s:f, s:f}", "flop", flop, "bytes", bytes));
+    return roof->flops > 0 && roof->copy > 0 ? fmax(at->work / roof->flops, at->bytes / roof->copy) : 0;
 }
 
-static enum weir_status bench_row(const struct bench_params *p, const struct bench_row *r)
+static void report(const struct bench_params *p, const struct bench_row *r, struct bench_point *at, const double *s)
+{
+    char drift[32], rate[32] = "";
+    double least = roof_time(&p->roof, at);
+    at->s = bench_median(s, p->repeats);
+    bench_progress(NULL, 0, 0);
+    if (r->flop)
+        snprintf(rate, sizeof(rate), "%.1f GFLOP/s", 1e-9 * at->work / at->s);
+    printf("%-44s %10.3f ms %15s %7.1f GB/s", at->name, 1e3 * at->s, rate, 1e-9 * at->bytes / at->s);
+    if (least > 0)
+        printf(" %4.0f %% of the roof", 100 * least / at->s);
+    printf("  spread %.0f %%%s\n", 100 * bench_spread(s, p->repeats),
+           bench_drift_note(s, p->repeats, drift, sizeof(drift)));
+    fflush(stdout);
+    json_t *more = json_pack("{s:s, s:f, s:f}", "group", at->group, "flop", r->flop ? at->work : 0., "bytes", at->bytes);
+    if (least > 0)
+        json_object_set_new(more, "roof", json_real(least / at->s));
+    bench_add_row(p, at->name, s, p->repeats, more);
+}
+
+static enum weir_status bench_row(const struct bench_params *p, const struct bench_row *r, struct bench_point *at)
 {
     struct bench_graph b = { .dev = p->dev };
     weir_program *program = NULL;
@@ -85,8 +166,10 @@ static enum weir_status bench_row(const struct bench_params *p, const struct ben
         b.status = run_many(program, 1, &once);
     for (int i = 0; i < p->repeats && !b.status; i++)
         b.status = run_many(program, 1 + (int)(.05 / once), &s[i]); // 50 ms a timed run
+    at->bytes = b.bytes;
+    at->work = r->flop ? r->flop(r) : 2. * r->ops * (double)b.elements;
     if (!b.status)
-        report(p, r, b.bytes, s);
+        report(p, r, at, s);
     weir_program_destroy(&program);
     weir_graph_destroy(&b.g);
     for (int i = 0; i < b.n_states; i++)
@@ -95,21 +178,56 @@ static enum weir_status bench_row(const struct bench_params *p, const struct ben
     return b.status;
 }
 
+struct chosen {
+    const struct bench_row *row[BENCH_MAX_WORDS];
+    struct bench_point point[BENCH_MAX_WORDS];
+    int n;
+};
+
+// A word is a row's whole name, or a part of the names of several, or a group.
+static bool is_meant(const char *word, const char *name, const char *group, bool whole)
+{
+    return whole ? !strcmp(word, name) : strstr(name, word) || !strcmp(word, group);
+}
+
+static bool choose_by(const char *word, bool whole, struct chosen *c)
+{
+    bool found = false;
+    for (size_t t = 0; t < WEIR_COUNT(tables); t++)
+        for (const struct bench_row *r = tables[t].rows; r->name; r++) {
+            struct bench_point at = { .group = tables[t].group };
+            bool there = false;
+            name_of(r, at.name, sizeof(at.name));
+            if (!is_meant(word, at.name, at.group, whole))
+                continue;
+            for (int i = 0; i < c->n; i++)
+                there |= c->row[i] == r;
+            if (!there && c->n < BENCH_MAX_WORDS) {
+                c->point[c->n] = at;
+                c->row[c->n++] = r;
+            }
+            found = true;
+        }
+    return found;
+}
+
 enum weir_status bench_op(struct bench_params *p)
 {
-    const struct bench_row *const lists[] = { bench_contract_rows, bench_memory_rows };
-    enum weir_status status = WEIR_OK;
-    int n = 0;
-    for (size_t l = 0; l < WEIR_COUNT(lists); l++)
-        for (const struct bench_row *r = lists[l]; r->name && !status; r++) {
-            char name[96];
-            name_of(r, name, sizeof(name));
-            if (p->filter && !strstr(name, p->filter))
-                continue;
-            if (n++ == 0)
-                status = bench_roofline(p, false);
-            if (!status)
-                status = bench_row(p, r);
-        }
-    return !n ? weir_fail(&p->log, WEIR_INVALID, "no benchmark's name contains '%s'", p->filter) : status;
+    struct chosen *c = calloc(1, sizeof(*c));
+    enum weir_status status = c ? WEIR_OK : weir_fail(&p->log, WEIR_NOMEM, "no memory for benchmarks");
+    for (int i = 0; i < p->n_words && !status; i++)
+        if (!choose_by(p->words[i], true, c) && !choose_by(p->words[i], false, c))
+            status = weir_fail(&p->log, WEIR_INVALID, "no benchmark's name contains '%s'", p->words[i]);
+    if (!status && p->n_words == 0)
+        choose_by("", false, c);
+    if (!status)
+        status = bench_measure_roof(p);
+    for (int i = 0; !status && i < c->n; i++) {
+        bench_progress(c->point[i].name, i + 1, c->n);
+        status = bench_row(p, c->row[i], &c->point[i]);
+    }
+    if (!status && p->svg)
+        status = bench_svg(p, c->point, c->n);
+    free(c);
+    return status;
 }

@@ -125,13 +125,21 @@ static enum weir_status measure_copy(struct roofline *r, size_t bytes, int times
     return status;
 }
 
-static enum weir_status measure_launch(struct roofline *r, double *seconds)
+static enum weir_status measure_launch(struct roofline *r, double *seconds, double *latency)
 {
     enum { LAUNCHES = 1000 };
     struct weir_launch l = launch(r, "bench_nothing", 1);
     enum weir_status status = best_of(r, &l, LAUNCHES, seconds);
     *seconds /= LAUNCHES;
-    return status;
+    return status ? status : best_of(r, &l, 1, latency);
+}
+
+// Bytes of each of two buffers that lie in the second level of the caches together: half a megabyte a core of a
+// CPU, two megabytes of a GPU, whose second level is one for all.
+static size_t cached_bytes(const struct roofline *r)
+{
+    size_t smallest = many_items(r) * 4 * r->lanes, bytes = r->wide ? many_items(r) * 32768 : (size_t)1 << 20;
+    return bytes > smallest ? bytes : smallest;
 }
 
 static void show(struct bench_params *p)
@@ -139,8 +147,9 @@ static void show(struct bench_params *p)
     const struct { const char *name, *unit; double value, scale; } rows[] = {
         { "fused multiply-adds", "GFLOP/s", p->roof.flops, 1e-9 },
         { "copy, from memory", "GB/s", p->roof.copy, 1e-9 },
-        { "copy, in the caches", "GB/s", p->roof.cached, 1e-9 },
+        { "copy, in the L2 cache", "GB/s", p->roof.cached, 1e-9 },
         { "a launch", "us", p->roof.launch, 1e6 },
+        { "a launch, waited for", "us", p->roof.latency, 1e6 },
     };
     for (size_t i = 0; i < WEIR_COUNT(rows); i++) {
         printf("%-24s %10.1f %s\n", rows[i].name, rows[i].scale * rows[i].value, rows[i].unit);
@@ -148,26 +157,38 @@ static void show(struct bench_params *p)
     }
 }
 
-enum weir_status bench_roofline(struct bench_params *p, bool print)
+enum weir_status bench_measure_roof(struct bench_params *p)
 {
     struct roofline r = { .p = p, .dev = p->dev };
     if (weir_device_is_host(p->dev))
-        return print ? weir_fail(&p->log, WEIR_UNSUPPORTED, "the host runs loop nests, not kernels: `bench roofline` "
-                                 "measures OpenCL devices (--device opencl:0)")
-                     : WEIR_OK;
+        return WEIR_OK;
     enum weir_status status = set_up(&r);
+    bench_progress("roofline", 1, 4);
     if (!status)
         status = measure_fma(&r, &p->roof.flops);
+    bench_progress("roofline", 2, 4);
     if (!status)
         status = measure_copy(&r, r.size, 1, &p->roof.copy);
+    bench_progress("roofline", 3, 4);
     if (!status)
-        status = measure_copy(&r, many_items(&r) * (r.wide ? 32768 : 256), 200, &p->roof.cached);
+        status = measure_copy(&r, cached_bytes(&r), 200, &p->roof.cached);
+    bench_progress("roofline", 4, 4);
     if (!status)
-        status = measure_launch(&r, &p->roof.launch);
-    if (!status && print)
-        show(p);
+        status = measure_launch(&r, &p->roof.launch, &p->roof.latency);
+    bench_progress(NULL, 0, 0);
     weir_buf_destroy(&r.a);
     weir_buf_destroy(&r.b);
     weir_module_destroy(p->dev, &r.module);
+    return status;
+}
+
+enum weir_status bench_roofline(struct bench_params *p)
+{
+    if (weir_device_is_host(p->dev))
+        return weir_fail(&p->log, WEIR_UNSUPPORTED, "the host runs loop nests, not kernels: `bench roofline` "
+                         "measures OpenCL devices (--device opencl:0)");
+    enum weir_status status = bench_measure_roof(p);
+    if (!status)
+        show(p);
     return status;
 }

@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""One training step of a recipe in PyTorch on the CPU: flow matching loss, backward, clipping, AdamW, EMA.
+"""A recipe in PyTorch: its training step (flow matching loss, backward, clipping, AdamW, EMA), or sampling.
 
-usage: torch_step.py RECIPE [--repeats N] [--compile]
+usage: torch_step.py RECIPE [--batch N] [--repeats N] [--compile] [--sample N --steps N] [--device DEV]
 
-Prints one line of JSON: seconds of each timed step, parameters, and the bytes that the process held at its
-peak above what it held before the model was made.
+Prints one line of JSON: seconds of each timed step (or of each sampling of N images by Euler steps, one network
+evaluation each, under no_grad), parameters, FLOP of a step as PyTorch counts them, and the bytes that the process
+held at its peak above what it held before the model was made.
 """
 import argparse
 import copy
 import json
 import resource
+import sys
 import time
 
-import torch
-import torch.nn.functional as F
-
-from torch_models import MODELS
+RECIPES = ("toy", "fashion-unet", "fashion-dit")
 
 
 def held():
@@ -24,21 +23,14 @@ def held():
         return next(1024 * int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("recipe", choices=MODELS)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--compile", action="store_true")
-    args = parser.parse_args()
-    torch.manual_seed(0)
-    before = held()
-    make, shape = MODELS[args.recipe]
-    net = make().train()
+def training(torch, net, shape, compiled):
+    import torch.nn.functional as F
+    net.train()
     ema = copy.deepcopy(net).requires_grad_(False)
     params, averages = list(net.parameters()), list(ema.parameters())
     optimizer = torch.optim.AdamW(params, 1e-3, fused=True)
     data, labels = torch.randn(shape), torch.arange(shape[0]) % 10
-    call = torch.compile(net) if args.compile else net
+    call = torch.compile(net) if compiled else net
 
     def step():
         t, noise = torch.sigmoid(torch.randn(shape[0])), torch.randn(shape)
@@ -52,14 +44,70 @@ def main():
         torch._foreach_lerp_(averages, [p.detach() for p in params], 1e-3)
         return loss.item()
 
+    return step
+
+
+def sampling(torch, net, shape, steps, compiled):
+    net.eval()
+    labels = torch.arange(shape[0]) % 10
+    call = torch.compile(net) if compiled else net
+
+    def sample():
+        with torch.no_grad():
+            x = torch.randn(shape)
+            for i in range(steps):
+                x = x + call(x, torch.full((shape[0],), i / steps), labels) / steps
+        return x.sum().item()
+
+    return sample
+
+
+def count_flop(call):
+    from torch.utils.flop_counter import FlopCounterMode
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=RECIPES)
+    parser.add_argument("--batch", type=int, help="rows of a batch (default: the recipe's)")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
+    parser.add_argument("--sample", type=int, metavar="N", help="time the sampling of N items instead")
+    parser.add_argument("--steps", type=int, default=20, help="of sampling (default: 20)")
+    parser.add_argument("--flop", action="store_true", help="count a step's FLOP instead of timing it")
+    parser.add_argument("--device", default="cpu", help="PyTorch's device (default: cpu)")
+    args = parser.parse_args()
+    try:
+        import torch
+    except ImportError:
+        sys.exit("torch_step.py: this interpreter has no PyTorch")
+    from torch_models import MODELS
+    torch.manual_seed(0)
+    if args.device != "cpu":  # the default one is not set: setting it costs time in each call
+        torch.set_default_device(args.device)
+    before = held()
+    make, shape = MODELS[args.recipe]
+    shape = (args.sample or args.batch or shape[0], *shape[1:])
+    net = make()
+    if args.sample:
+        call = sampling(torch, net, shape, args.steps, args.compile)
+    else:
+        call = training(torch, net, shape, args.compile)
+    result = {"parameters": sum(p.numel() for p in net.parameters()), "torch": torch.__version__,
+              "threads": torch.get_num_threads(), "device": args.device}
     times = []
-    for i in range(args.repeats + 2):  # two to warm up, as for Weir
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
+    if args.flop:
+        result["flop"] = count_flop(call)
+    else:
+        for _ in range(args.repeats + 2):  # two to warm up, as for Weir; each ends with its result on the host
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({"s": times[2:], "parameters": sum(p.numel() for p in params), "peak_memory": peak,
-                      "torch": torch.__version__, "threads": torch.get_num_threads()}))
+    print(json.dumps({**result, "s": times[2:], "peak_memory": peak}))
 
 
 main()

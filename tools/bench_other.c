@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir bench op: one row or more of each other family of kernels, so that none is slow unseen.
+#include "bench.h"
+#include "weir/loop.h"
+
+static weir_value *one(struct bench_graph *b, const struct bench_row *r)
+{
+    return bench_operand(b, bench_shape(r));
+}
+
+// UNARY(name, value of x): a row's builder for one operand.
+#define UNARY(name, value)                                              \
+    static void name(struct bench_graph *b, const struct bench_row *r) \
+    {                                                                   \
+        weir_value *x = one(b, r);                                      \
+        if (x)                                                          \
+            bench_result(b, value);                                     \
+    }
+UNARY(exp_, weir_exp(x))
+UNARY(sum_all, weir_sum(x, weir_all_axes, false))
+UNARY(sum_columns, weir_sum(x, weir_axes(0), false))
+UNARY(argmax, weir_argmax(x, -1, false))
+UNARY(transpose, weir_transpose(x, 0, 1))
+UNARY(cumsum, weir_cumsum(x, -1))
+UNARY(sort, weir_sort(x, -1))
+UNARY(fft, weir_fft(x, false))
+UNARY(max_pool, weir_max_pool(x, (int64_t[]) { 2, 2 }, (int64_t[]) { 2, 2 }, (int64_t[]) { 0, 0 }))
+UNARY(bf16, weir_cast(weir_cast(x, WEIR_BF16), WEIR_F32))
+
+static void add(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x = one(b, r), *y = one(b, r);
+    if (!b->status)
+        bench_result(b, weir_add(x, y));
+}
+
+static void concat(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x[] = { one(b, r), one(b, r) };
+    if (!b->status)
+        bench_result(b, weir_concat(x, 2, -1));
+}
+
+static void pad(struct bench_graph *b, const struct bench_row *r)
+{
+    static const int64_t around[] = { 0, 1, 1, 0 };
+    weir_value *x = one(b, r);
+    if (x)
+        bench_result(b, weir_pad(x, around, around, NULL, 0));
+}
+
+// (rows, features, table): `rows` rows of the table by index, and added into it.
+static weir_value *table_of(struct bench_graph *b, const struct bench_row *r)
+{
+    return bench_operand(b, weir_shape(r->size[2], r->size[1]));
+}
+
+static void take(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *table = table_of(b, r), *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
+    if (!b->status)
+        bench_result(b, weir_take(table, index, 0));
+}
+
+static void scatter_add(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *table = table_of(b, r), *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
+    weir_value *updates = bench_operand(b, weir_shape(r->size[0], r->size[1]));
+    if (!b->status)
+        bench_result(b, weir_scatter_add(table, index, updates, 0));
+}
+
+static void dynamic_slice(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x = one(b, r), *start = bench_indices(b, weir_shape(2), 2);
+    if (!b->status)
+        bench_result(b, weir_dynamic_slice(x, start, (int64_t[]) { r->size[0] / 2, r->size[1] / 2 }));
+}
+
+// (matrices, n): x xᵀ + n I, which is positive definite.
+static weir_value *definite(struct bench_graph *b, const struct bench_row *r)
+{
+    int n = r->size[1];
+    weir_value *x = bench_operand(b, weir_shape(r->size[0], n, n));
+    if (b->status)
+        return NULL;
+    weir_value *row = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 0), *column = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 1);
+    weir_value *eye = weir_cast(weir_eq(row, column), WEIR_F32);
+    return weir_add(weir_matmul(x, x, false, true), weir_mul_c(eye, n));
+}
+
+static void cholesky(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *a = definite(b, r);
+    if (a)
+        bench_result(b, weir_cholesky(a));
+}
+
+static void lu(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *a = definite(b, r), *pivots;
+    if (a)
+        bench_result(b, weir_lu(a, &pivots));
+}
+
+static void solve(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *a = definite(b, r), *x = bench_operand(b, weir_shape(r->size[0], r->size[1], r->size[1]));
+    if (!b->status)
+        bench_result(b, weir_triangular_solve(a, x, true, false, false));
+}
+
+static void iteration(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next, weir_value **y)
+{
+    (void)ctx;
+    (void)x;
+    (void)y;
+    next[0] = weir_fma(carry[0], carry[0], carry[0]);
+}
+
+// (iterations, elements): what a launch inside a loop costs.
+static void loop(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x = bench_operand(b, weir_shape(r->size[1])), *end;
+    if (b->status)
+        return;
+    weir_loop(&(struct weir_loop_params) { .n = r->size[0], .carry = &x, .n_carry = 1, .body = iteration }, &end, NULL);
+    bench_result(b, end);
+}
+
+// (batch, m, n, k)
+static void matmul_batched(struct bench_graph *b, const struct bench_row *r)
+{
+    const int *s = r->size;
+    weir_value *x = bench_operand(b, weir_shape(s[0], s[1], s[3])), *y = bench_operand(b, weir_shape(s[0], s[3], s[2]));
+    if (!b->status)
+        bench_result(b, weir_matmul(x, y, false, false));
+}
+
+static double matmul_batched_flop(const struct bench_row *r)
+{
+    return 2. * r->size[0] * r->size[1] * r->size[2] * r->size[3];
+}
+
+// (batch, side, channels, groups), 3x3
+static void conv_grouped(struct bench_graph *b, const struct bench_row *r)
+{
+    const int *s = r->size;
+    struct weir_conv_params p = { .pad_lo = { 1, 1 }, .pad_hi = { 1, 1 }, .groups = s[3] };
+    weir_value *x = bench_operand(b, weir_shape(s[0], s[1], s[1], s[2]));
+    weir_value *w = bench_operand(b, weir_shape(s[2], 3, 3, s[2] / s[3]));
+    if (!b->status)
+        bench_result(b, weir_conv(x, w, &p));
+}
+
+static double conv_grouped_flop(const struct bench_row *r)
+{
+    const int *s = r->size;
+    return 2. * 9 * s[0] * s[1] * s[1] * s[2] * s[2] / s[3];
+}
+
+#define TOKENS { 12544, 768 }
+const struct bench_row bench_other_rows[] = {
+    { "add %dx%d", add, NULL, 1, TOKENS },
+    { "exp %dx%d", exp_, NULL, 27, TOKENS },
+    { "bf16_and_back %dx%d", bf16, NULL, 6, TOKENS },
+    { "sum %dx%d", sum_all, NULL, 1, TOKENS },
+    { "sum_columns %dx%d", sum_columns, NULL, 1, TOKENS },
+    { "argmax %dx%d", argmax, NULL, 2, TOKENS },
+    { "transpose %dx%d", transpose, NULL, 1, TOKENS },
+    { "concat %dx%dx%dx%d", concat, NULL, 1, { 64, 28, 28, 32 } },
+    { "pad %dx%dx%dx%d", pad, NULL, 1, { 64, 28, 28, 32 } },
+    { "max_pool %dx%dx%dx%d", max_pool, NULL, 1, { 64, 28, 28, 32 } },
+    { "take %dx%d of %d", take, NULL, 1, { 12544, 192, 1000 } },
+    { "scatter_add %dx%d into %d", scatter_add, NULL, 1, { 12544, 192, 1000 } },
+    { "dynamic_slice %dx%d", dynamic_slice, NULL, 1, TOKENS },
+    { "cumsum %dx%d", cumsum, NULL, 1, TOKENS },
+    { "sort %dx%d", sort, NULL, 55, { 1024, 1024 } },
+    { "fft %dx%dx%d", fft, NULL, 13, { 1024, 1024, 2 } },
+    { "cholesky %d of %d", cholesky, NULL, 75, { 64, 64 } },
+    { "lu %d of %d", lu, NULL, 85, { 64, 64 } },
+    { "triangular_solve %d of %d", solve, NULL, 96, { 64, 64 } },
+    { "loop %d of %d", loop, NULL, 100, { 100, 4096 } },
+    { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 192, 196, 196, 64 } },
+    { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 1, 4096, 256, 256 } },
+    { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 1, 256, 256, 256 } },
+    { "conv_grouped %dx%d^2 %d/%d", conv_grouped, conv_grouped_flop, 0, { 64, 28, 32, 32 } },
+    { 0 },
+};

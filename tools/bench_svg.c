@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir bench op --svg: the roofline of this device with a point for each row. Work per byte to the right, work
+// per second upwards, both on logarithmic axes; an instruction counts as two FLOP, as a fused multiply-add does.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "bench.h"
+
+enum { WIDTH = 1000, HEIGHT = 640, LEFT = 80, TOP = 40, PLOT_W = 720, PLOT_H = 530 };
+
+struct plot {
+    struct weir_strbuf text;
+    double x0, x1, y0, y1; // exponents of 2 and of 10
+};
+
+static double at_x(const struct plot *p, double intensity)
+{
+    double e = fmin(fmax(log2(intensity), p->x0), p->x1);
+    return LEFT + PLOT_W * (e - p->x0) / (p->x1 - p->x0);
+}
+
+static double at_y(const struct plot *p, double rate)
+{
+    double e = fmin(fmax(log10(rate), p->y0), p->y1);
+    return TOP + PLOT_H * (p->y1 - e) / (p->y1 - p->y0);
+}
+
+static void axes(struct plot *p)
+{
+    struct weir_strbuf *t = &p->text;
+    for (double e = p->x0; e <= p->x1; e += 2) {
+        double x = at_x(p, exp2(e));
+        weir_strbuf_printf(t, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#ddd\"/>\n", x, TOP, x, TOP + PLOT_H);
+        weir_strbuf_printf(t, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x, TOP + PLOT_H + 20, exp2(e));
+    }
+    for (double e = p->y0; e <= p->y1; e += 1) {
+        double y = at_y(p, pow(10, e));
+        weir_strbuf_printf(t, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", LEFT, y, LEFT + PLOT_W, y);
+        weir_strbuf_printf(t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT - 8, y + 5, pow(10, e - 9));
+    }
+    weir_strbuf_printf(t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">FLOP a byte</text>\n", LEFT + PLOT_W / 2,
+                       TOP + PLOT_H + 46);
+    weir_strbuf_printf(t, "<text x=\"20\" y=\"%d\" text-anchor=\"middle\" transform=\"rotate(-90 20 %d)\">GFLOP/s</text>\n",
+                       TOP + PLOT_H / 2, TOP + PLOT_H / 2);
+}
+
+// The least of bandwidth · intensity and the peak.
+static void roof(struct plot *p, double bandwidth, double peak, const char *name, const char *dash)
+{
+    double knee = peak / bandwidth, from = exp2(p->x0);
+    if (bandwidth * from < pow(10, p->y0)) // below the picture: begin where it comes in
+        from = pow(10, p->y0) / bandwidth;
+    weir_strbuf_printf(&p->text, "<polyline points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\" fill=\"none\" stroke=\"#333\" "
+                       "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", at_x(p, from), at_y(p, bandwidth * from),
+                       at_x(p, knee), at_y(p, peak), at_x(p, exp2(p->x1)), at_y(p, peak), dash);
+    weir_strbuf_printf(&p->text, "<text x=\"%.1f\" y=\"%.1f\">%s %.0f GB/s</text>\n", at_x(p, from) + 10,
+                       at_y(p, bandwidth * from * 1.15) - 6, name, 1e-9 * bandwidth);
+}
+
+static const struct { const char *group, *color; } colors[] = {
+    { "gemm", "#1b6ac9" }, { "conv", "#d1495b" }, { "attention", "#8f5bd6" }, { "rows", "#2e8b57" }, { "other", "#b07b12" },
+};
+
+static void points(struct plot *p, const struct bench_point *at, int n)
+{
+    struct weir_strbuf *t = &p->text;
+    for (size_t c = 0; c < WEIR_COUNT(colors); c++) {
+        int y = TOP + 30 + 26 * (int)c;
+        weir_strbuf_printf(t, "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"%s\"/>\n", LEFT + PLOT_W + 30, y - 5, colors[c].color);
+        weir_strbuf_printf(t, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT + PLOT_W + 44, y, colors[c].group);
+        for (int i = 0; i < n; i++)
+            if (!strcmp(at[i].group, colors[c].group)) {
+                weir_strbuf_printf(t, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
+                                   at_x(p, at[i].work / at[i].bytes), at_y(p, at[i].work / at[i].s), colors[c].color);
+                for (const char *s = at[i].name; *s; s++) // "32->32"
+                    *s == '>' ? weir_strbuf_puts(t, "&gt;") : weir_strbuf_write(t, s, 1);
+                weir_strbuf_printf(t, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n", 1e3 * at[i].s,
+                                   1e-9 * at[i].work / at[i].s, 1e-9 * at[i].bytes / at[i].s);
+            }
+    }
+}
+
+// What stands in a text of XML; other characters are dropped.
+static void plain(struct weir_strbuf *t, const char *s)
+{
+    for (; *s; s++)
+        if (*s >= ' ' && !strchr("<>&\"", *s))
+            weir_strbuf_write(t, s, 1);
+}
+
+enum weir_status bench_svg(const struct bench_params *p, const struct bench_point *at, int n)
+{
+    const struct bench_roof *r = &p->roof;
+    if (!(r->flops > 0 && r->copy > 0 && r->cached > 0))
+        return weir_fail(&p->log, WEIR_UNSUPPORTED, "--svg: the host has no roofline to draw (--device opencl:0)");
+    double top = ceil(log10(1.5 * r->flops));
+    struct plot plot = { .x0 = -4, .x1 = 10, .y0 = top - 4, .y1 = top };
+    struct weir_strbuf *t = &plot.text;
+    weir_strbuf_printf(t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+                       "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"15\">\n"
+                       "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"24\" font-size=\"17\">",
+                       WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
+    plain(t, weir_device_info(p->dev)->name);
+    weir_strbuf_puts(t, ", ");
+    plain(t, weir_device_info(p->dev)->platform);
+    weir_strbuf_puts(t, "</text>\n");
+    axes(&plot);
+    roof(&plot, r->copy, r->flops, "memory", "none");
+    roof(&plot, r->cached, r->flops, "caches", "7 5");
+    weir_strbuf_printf(t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">fused multiply-adds %.0f GFLOP/s</text>\n",
+                       LEFT + PLOT_W - 8, at_y(&plot, r->flops) - 8, 1e-9 * r->flops);
+    points(&plot, at, n);
+    weir_strbuf_puts(t, "</svg>\n");
+    size_t size = t->n;
+    char *text = weir_strbuf_finish(t);
+    enum weir_status status = text ? weir_file_write(&p->log, p->svg, text, size) : WEIR_NOMEM;
+    free(text);
+    return status;
+}
