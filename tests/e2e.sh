@@ -102,6 +102,19 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op add nonesuch --device host
     expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
     expect 2 "expected \`model RECIPE\`" "$weir" bench
+    expect 2 "expected fusion, plan or replay" "$weir" bench model toy --off nonesuch
+    head='{ "schema": 2, "device": { "name": "x", "platform": "" }, "rows": [ { "name": '
+    echo "$head\"add\", \"s\": [3, 3, 3] }, { \"name\": \"old\", \"s\": [1] } ] }" >ops-a.json
+    echo "$head\"add\", \"s\": [3, 2, 2] }, { \"name\": \"new\", \"s\": [1] } ] }" >ops-b.json
+    expect 0 "only in A" "$weir" bench compare ops-a.json ops-b.json
+    grep -qE "^add +3000.000 ms +2000.000 ms +1.500  B drifts by -33 %$" out.txt || { cat out.txt; fail "no drift flagged"; }
+    grep -qE "^old +only in A$" out.txt && grep -qE "^new +only in B$" out.txt || { cat out.txt; fail "a row is lost"; }
+    expect 0 "toy " "$weir" bench compare bench.json bench.json
+    expect 1 "cannot read 'nothing.json'" "$weir" bench compare ops-a.json nothing.json
+    expect 1 "e2e.sh:1" "$weir" bench compare "$tools/../../tests/e2e.sh" ops-a.json
+    sed 's/"schema": 2/"schema": 1/' ops-a.json >old.json
+    expect 2 "old.json: not a result file of \`weir bench --json\` of schema 2" "$weir" bench compare old.json ops-a.json
+    expect 1 "\`bench export\` takes an OpenCL device" "$weir" bench export toy --device host
     expect 2 "expected \`model RECIPE\`" "$weir" bench roofline toy
     for kind in $("$tools/torch_ops.py" --list); do # without PyTorch
         grep -qF "\"kind\": \"$kind\"" ops.json || fail "PyTorch's side has a kind '$kind' that no row has"
@@ -119,6 +132,18 @@ bench-device) # what only a device with kernels measures
     python3 -c 'import sys, xml.dom.minidom as x; sys.exit(len(x.parse("roof.svg").getElementsByTagName("title")) != 2)' ||
         fail "roof.svg is not XML with a point a row"
     [ "$(grep -c '"roof": ' op.json)" -eq 2 ] || fail "op.json lacks the share of the roof"
+    small="toy --set model.width=32 --set model.depth=1 --set train.batch=64"
+    # shellcheck disable=SC2086 # a list of words
+    expect 0 "median of 1" "$weir" bench model $small --off replay --off plan --repeats 1 --device "$device"
+    # shellcheck disable=SC2086
+    expect 2 "has no kernel 'matmul' (did you mean 'matmul_" "$weir" bench export $small matmul --device "$device"
+    # shellcheck disable=SC2086
+    expect 0 " ms in the step; cc " "$weir" bench export $small --device "$device" --out kernel
+    name=$(basename kernel/*.c .c)
+    (cd kernel && cc -Wall -Wextra -Werror "$name.c" -o run -lOpenCL) || fail "the exported program does not compile"
+    expect 1 "cannot read $name.cl" kernel/run
+    (cd kernel && ./run) | grep -qE "^$name on .*: [0-9.]+ ms, median of 9; [0-9.]+ ms in the step on " ||
+        fail "the exported program does not run"
     ;;
 small-bits) # for the slowest driver: two steps of a tiny run
     need_device

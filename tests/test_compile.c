@@ -282,6 +282,7 @@ static const struct {
     { "host between guards", false, 0, { .guards = true } },
     { "fused", true, 0, { 0 } },
     { "unfused", true, 0, { .no_fusion = true } },
+    { "recorded anew", true, 0, { .no_replay = true } },
     { "fused between guards", true, 0, { .guards = true } },
     { "grouped", true, WEIR_CAP_WIDE, { 0 } },
 };

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "train/recipe.h"
+#include "train/train.h"
 #include "weir/device.h"
 #include "weir/ops.h"
 #include "weir/program.h"
@@ -30,6 +30,8 @@ struct bench_params {
     int n_words;
     const char *sets[64]; // changes of the recipe
     int n_sets;
+    struct weir_compile_params compile; // model: what --off turns off
+    const char *out;    // export: the folder (NULL = this one)
     const char *svg;    // op: the picture to draw (NULL = none)
     struct bench_roof roof;
     json_t *rows;       // what was measured, for --json
@@ -52,6 +54,23 @@ enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *
 
 // One training step of a recipe: time, memory, launches, and where the time goes.
 enum weir_status bench_model(struct bench_params *p);
+// The slowest kernel of a recipe's step, or the one that words[1] names, as files that need no Weir.
+enum weir_status bench_export(struct bench_params *p);
+// The ratios of two result files, words[0] and words[1]; needs no device.
+enum weir_status bench_compare(struct bench_params *p);
+
+// A training step of a recipe with a batch made up.
+struct bench_step {
+    struct weir_run_state run;
+    weir_step *step;
+    float *data[WEIR_STEP_MAX_ACCUMULATE];
+    int32_t *label[WEIR_STEP_MAX_ACCUMULATE];
+};
+// Of the recipe words[0], compiled as p->compile says. Destroy it after an error too.
+enum weir_status bench_step_create(struct bench_params *p, struct bench_step *s);
+void bench_step_destroy(struct bench_step *s);
+enum weir_status bench_step_run(struct bench_step *s, int64_t index); // waits
+
 // A batch of samples of a recipe.
 enum weir_status bench_sample(struct bench_params *p);
 // Fills p->roof.

@@ -17,12 +17,7 @@ struct family {
     double s;
 };
 
-struct batch {
-    float *data[WEIR_STEP_MAX_ACCUMULATE];
-    int32_t *label[WEIR_STEP_MAX_ACCUMULATE];
-};
-
-static enum weir_status make_batch(const struct weir_log *log, const struct weir_run_state *run, struct batch *b)
+static enum weir_status make_batch(const struct weir_log *log, const struct weir_run_state *run, struct bench_step *b)
 {
     const struct weir_recipe *r = &run->setup.recipe;
     size_t rows = (size_t)r->train.batch, item = (size_t)weir_shape_size(&run->setup.config.item);
@@ -39,10 +34,34 @@ static enum weir_status make_batch(const struct weir_log *log, const struct weir
     return WEIR_OK;
 }
 
-static enum weir_status one_step(weir_step *step, const struct batch *b, int64_t index)
+enum weir_status bench_step_run(struct bench_step *s, int64_t index)
 {
-    enum weir_status status = weir_step_run(step, index, (const float *const *)b->data, (const int32_t *const *)b->label);
-    return status ? status : weir_wait(weir_step_program(step));
+    enum weir_status status = weir_step_run(s->step, index, (const float *const *)s->data, (const int32_t *const *)s->label);
+    return status ? status : weir_wait(weir_step_program(s->step));
+}
+
+enum weir_status bench_step_create(struct bench_params *p, struct bench_step *s)
+{
+    struct weir_recipe recipe;
+    memset(s, 0, sizeof(*s));
+    enum weir_status status = bench_recipe(p, &recipe);
+    if (!status)
+        status = weir_run_init(&p->log, p->dev, &recipe, true, &s->run);
+    if (status)
+        return status;
+    weir_dataset_destroy(&s->run.data); // its kind and shape are known by now; the batch is made up
+    status = make_batch(&p->log, &s->run, s);
+    return status ? status : weir_step_create(&p->log, p->dev, &s->run.setup, s->run.params, &p->compile, &s->step);
+}
+
+void bench_step_destroy(struct bench_step *s)
+{
+    weir_step_destroy(&s->step);
+    for (int i = 0; i < WEIR_STEP_MAX_ACCUMULATE; i++) {
+        free(s->data[i]);
+        free(s->label[i]);
+    }
+    weir_run_finish(&s->run);
 }
 
 // The kernel's name without its number.
@@ -131,30 +150,31 @@ static int64_t count_parameters(weir_params *params)
 }
 
 // `held`: bytes the process had before the model was made.
-static enum weir_status time_steps(const struct bench_params *p, const char *name, double held, int64_t parameters,
-                                   weir_step *step, const struct batch *b)
+static enum weir_status time_steps(const struct bench_params *p, double held, struct bench_step *b)
 {
-    const struct weir_program_info *info = weir_step_info(step);
+    const struct weir_program_info *info = weir_step_info(b->step);
+    int64_t parameters = count_parameters(b->run.params);
     double *s = calloc((size_t)p->repeats, sizeof(*s)), start = weir_clock();
-    enum weir_status status = s ? one_step(step, b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
+    enum weir_status status = s ? bench_step_run(b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
     double first = weir_clock() - start;
     printf("%" PRId64 " parameters, compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n",
            parameters, info->compile_s, first, info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
     for (int i = 0; i < p->repeats + 1 && !status; i++) {
         bench_progress("step", i, p->repeats);
         start = weir_clock();
-        status = one_step(step, b, i + 1);
+        status = bench_step_run(b, i + 1);
         if (i > 0) // one to warm up
             s[i - 1] = weir_clock() - start;
     }
+    bench_progress(NULL, 0, 0);
     if (!status) {
-        double median = bench_median(s, p->repeats), peak = memory_now("VmHWM:") - held;
-        bench_add_row(p, name, s, p->repeats,
-                      json_pack("{s:I, s:f, s:f, s:i, s:I, s:f}", "parameters", (json_int_t)parameters, "compile_s",
-                                info->compile_s, "first_step_s", first, "launches", info->launches, "planned", (json_int_t)info->peak, "peak_memory", peak));
-        bench_progress(NULL, 0, 0);
-        printf("process memory %.0f MB above what it held before\n", 1e-6 * peak);
         char drift[32];
+        double median = bench_median(s, p->repeats), peak = memory_now("VmHWM:") - held;
+        bench_add_row(p, b->run.setup.recipe.name, s, p->repeats,
+                      json_pack("{s:I, s:f, s:f, s:i, s:I, s:f}", "parameters", (json_int_t)parameters, "compile_s",
+                                info->compile_s, "first_step_s", first, "launches", info->launches, "planned",
+                                (json_int_t)info->peak, "peak_memory", peak));
+        printf("process memory %.0f MB above what it held before\n", 1e-6 * peak);
         printf("step %.2f ms, median of %d (spread %.1f %%), %.2f it/s%s\n", 1e3 * median, p->repeats,
                100 * bench_spread(s, p->repeats), 1 / median, bench_drift_note(s, p->repeats, drift, sizeof(drift)));
     }
@@ -164,29 +184,13 @@ static enum weir_status time_steps(const struct bench_params *p, const char *nam
 
 enum weir_status bench_model(struct bench_params *p)
 {
-    struct weir_recipe recipe;
-    struct weir_run_state run;
-    struct batch batch = { 0 };
-    weir_step *step = NULL;
+    struct bench_step s;
     double held = memory_now("VmRSS:");
-    enum weir_status status = bench_recipe(p, &recipe);
+    enum weir_status status = bench_step_create(p, &s);
     if (!status)
-        status = weir_run_init(&p->log, p->dev, &recipe, true, &run);
-    if (status)
-        return status;
-    weir_dataset_destroy(&run.data); // its kind and shape are known by now; the batch is made up
-    status = make_batch(&p->log, &run, &batch);
+        status = time_steps(p, held, &s);
     if (!status)
-        status = weir_step_create(&p->log, p->dev, &run.setup, run.params, NULL, &step);
-    if (!status)
-        status = time_steps(p, recipe.name, held, count_parameters(run.params), step, &batch);
-    if (!status)
-        status = profile(p, step);
-    weir_step_destroy(&step);
-    for (int i = 0; i < WEIR_STEP_MAX_ACCUMULATE; i++) {
-        free(batch.data[i]);
-        free(batch.label[i]);
-    }
-    weir_run_finish(&run);
+        status = profile(p, s.step);
+    bench_step_destroy(&s);
     return status;
 }

@@ -18,6 +18,8 @@ static const struct benchmark {
     { "sample", 1, 1, bench_sample },
     { "op", 0, BENCH_MAX_WORDS, bench_op },
     { "roofline", 0, 0, bench_roofline },
+    { "compare", 2, 2, bench_compare },
+    { "export", 1, 2, bench_export },
 };
 
 enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *out)
@@ -40,16 +42,34 @@ static enum weir_status save(const struct bench_params *p, const char *path, dou
     return status;
 }
 
+static bool turn_off(struct bench_params *p, const char *const *off, int n)
+{
+    const struct { const char *name; bool *flag; } parts[] = {
+        { "fusion", &p->compile.no_fusion }, { "plan", &p->compile.no_plan }, { "replay", &p->compile.no_replay },
+    };
+    for (int i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < WEIR_COUNT(parts) && strcmp(off[i], parts[k].name))
+            k++;
+        if (k == WEIR_COUNT(parts)) {
+            fprintf(stderr, "weir bench: --off %s: expected fusion, plan or replay\n", off[i]);
+            return false;
+        }
+        *parts[k].flag = true;
+    }
+    return true;
+}
+
 static enum weir_status measure(struct bench_params *p, const struct benchmark *b, const char *device, const char *json)
 {
     json_t *before = bench_system("/sys");
     double start = weir_clock();
     p->rows = json_array();
-    enum weir_status status = cli_open_device(&p->log, device, &p->dev);
+    enum weir_status status = b->run == bench_compare ? WEIR_OK : cli_open_device(&p->log, device, &p->dev);
     if (!status)
         status = b->run(p);
     bench_progress(NULL, 0, 0);
-    if (!status && json)
+    if (!status && json && p->dev)
         status = save(p, json, weir_clock() - start, before);
     json_decref(before);
     json_decref(p->rows);
@@ -67,8 +87,8 @@ static const struct benchmark *find(const char *const *words, int n)
 
 static int run(int argc, char **argv)
 {
-    const char *words[BENCH_MAX_WORDS + 1], *device = NULL, *repeats = NULL, *json = NULL;
-    int n_words;
+    const char *words[BENCH_MAX_WORDS + 1], *device = NULL, *repeats = NULL, *json = NULL, *off[8];
+    int n_words, n_off = 0;
     bool list = false;
     struct bench_params p = { .log = cli_log(WEIR_LOG_INFO), .repeats = 9 };
     const struct cli_option options[] = {
@@ -77,19 +97,24 @@ static int run(int argc, char **argv)
         { "repeats", .value = &repeats },
         { "json", .value = &json },
         { "svg", .value = &p.svg },
+        { "out", .value = &p.out },
+        { "off", .list = off, .list_max = (int)WEIR_COUNT(off), .n_list = &n_off },
         { "list", .flag = &list },
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, BENCH_MAX_WORDS + 1, &n_words))
         return EXIT_USAGE;
     const struct benchmark *b = find(words, n_words);
     if (!b) {
-        fprintf(stderr, "weir bench: expected `model RECIPE`, `sample RECIPE`, `op [NAME...]` or `roofline` (weir bench --help)\n");
+        fprintf(stderr, "weir bench: expected `model RECIPE`, `sample RECIPE`, `op [NAME...]`, `roofline`, `compare A B` or "
+                        "`export RECIPE [KERNEL]` (weir bench --help)\n");
         return EXIT_USAGE;
     }
     if (repeats && ((p.repeats = atoi(repeats)) < 1 || p.repeats > BENCH_MAX_REPEATS)) {
         fprintf(stderr, "weir bench: --repeats %s: expected 1 to %d\n", repeats, BENCH_MAX_REPEATS);
         return EXIT_USAGE;
     }
+    if (!turn_off(&p, off, n_off))
+        return EXIT_USAGE;
     if (list && b->run == bench_op) {
         bench_list_ops();
         return EXIT_OK;
@@ -101,19 +126,25 @@ static int run(int argc, char **argv)
 
 const struct weir_command weir_command_bench = {
     .name = "bench",
-    .args = "model|sample RECIPE | op [NAME...] | roofline",
-    .desc = "time a training step, or single operations",
+    .args = "model|sample|op|roofline|compare|export",
+    .desc = "time training steps, sampling and single operations",
     .help = "  model RECIPE      a training step: compile time, milliseconds, memory, launches, time by kernel\n"
             "  sample RECIPE     a batch of samples (sample.batch) from the initial weights\n"
             "  op [NAME...]      single operations, by name or a part of it (default: all), beside what the device\n"
             "                    can do at most; bandwidth counts operands and results once\n"
             "  roofline          fused multiply-adds, copies, and the cost of a launch on this device\n"
+            "  compare A B       the ratios of two result files of --json, row by row\n"
+            "  export RECIPE [KERNEL]\n"
+            "                    a kernel of the training step (default: the slowest) as a C program and a .cl file\n"
+            "                    that need nothing of Weir, with its timing\n"
             "  --repeats N       timed runs, of which the median is shown (default 9); a row whose last runs differ\n"
             "                    from its first by more than 5 % says so\n"
             "  --json FILE       also write every timed run there, with device, wall time, clocks and temperature\n"
             "  --list            op: the names of all, as JSON\n"
             "  --svg FILE        op: draw the roofline with a point for each row\n"
-            "  --set KEY=VALUE   model, sample: change a key of the recipe (repeatable)\n"
+            "  --off PART        model: compile without fusion, plan or replay (repeatable)\n"
+            "  --out DIR         export: the folder to write to (default: this one)\n"
+            "  --set KEY=VALUE   model, sample, export: change a key of the recipe (repeatable)\n"
             "  --device SEL      host, opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

@@ -28,6 +28,7 @@ struct weir_compile_params {
     const char *dump_dir; // write each pass's text, the schedule and the kernels there (NULL = no)
     bool no_fusion;       // one group an operation
     bool no_plan;         // no memory reuse
+    bool no_replay;       // record the launches anew in each run (benchmarks)
     bool guards;          // debugging: every tensor alone between bands of a pattern, looked at after each
                           // run; weir_wait and weir_read give DEVICE and log who wrote beside a tensor
     const char *label;    // for messages and dumps (NULL = "program")

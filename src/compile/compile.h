@@ -261,7 +261,15 @@ struct weir_program {
     struct weir_guarded *guarded; // NULL: no guards
     int n_guarded, pattern;
     bool unchecked; // a run was made since the guards were looked at
+    struct weir_launch *launches; // with no_replay: kept, n_launches of them; else NULL
+    int n_launches;
+    const struct weir_kernel_entry *kernels; // of `launches`
+    int n_kernels;
 };
+
+// With no_replay: the complete text of one of the program's kernels, to be compiled alone (write_cl.c).
+// Errors: INVALID (no such kernel), NOMEM.
+enum weir_status weir_program_kernel_text(const struct weir_program *p, const char *kernel, struct weir_strbuf *out);
 
 // Guards (guards.c): bytes on each side of a tensor.
 enum { WEIR_GUARD_SIZE = 256 };

@@ -145,6 +145,7 @@ void weir_program_destroy(weir_program **program)
     weir_buf_destroy(&p->inputs);
     weir_buf_destroy(&p->memory);
     weir_arena_destroy(&p->arena);
+    free(p->launches);
     free(p);
     *program = NULL;
 }
@@ -155,6 +156,13 @@ static struct weir_program_input *find_input(struct weir_program *p, const weir_
         if (p->input[i].identity == identity)
             return &p->input[i];
     return NULL;
+}
+
+// As a framework that keeps nothing from run to run.
+static enum weir_status record_again(struct weir_program *p)
+{
+    weir_list_destroy(p->dev, &p->list);
+    return weir_list_record(p->dev, p->launches, p->n_launches, &p->list);
 }
 
 enum weir_status weir_run(weir_program *program, const struct weir_binding *bindings, int n)
@@ -186,6 +194,8 @@ enum weir_status weir_run(weir_program *program, const struct weir_binding *bind
     program->call_status = WEIR_OK;
     if (program->guarded)
         status = weir_guards_before_run(program);
+    if (status == WEIR_OK && program->launches)
+        status = record_again(program);
     if (status == WEIR_OK)
         status = weir_list_replay(program->dev, program->list);
     if (status == WEIR_OK)

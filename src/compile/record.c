@@ -174,8 +174,15 @@ static enum weir_status record_launches(struct weir_emit_state *c, struct weir_p
     enum weir_status status = bind_range(c, p, 0, c->n_launches, -1, l, &n);
     if (status == WEIR_OK)
         status = weir_list_record(c->dev, l, n, &p->list);
-    free(l);
     p->info.launches = n;
+    if (!c->params->no_replay) {
+        free(l);
+        return status;
+    }
+    p->launches = l;
+    p->n_launches = n;
+    p->kernels = c->kernels;
+    p->n_kernels = c->n_kernels;
     return status;
 }
 

@@ -84,7 +84,7 @@ int weir_emit_scratch(struct weir_emit *e, enum weir_dtype dtype, int64_t n)
 void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
 {
     struct weir_planned p = { .kernel = l->kernel, .n_args = l->n_args, .n_ints = l->n_ints,
-                              .args = l->args, .label = l->label ? l->label : e->v->op->name };
+                              .args = l->args, .label = l->label ? l->label : l->kernel };
     if (!l->kernel || l->n_args > WEIR_LAUNCH_MAX_BUFS || l->n_ints > WEIR_LAUNCH_MAX_INTS) {
         fail(e, WEIR_UNSUPPORTED);
         return;
@@ -117,12 +117,25 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     return status == WEIR_OK ? c->status : status;
 }
 
-static void write_prelude(struct weir_emit_state *c)
+static void write_prelude(const weir_device *dev, const char *label, struct weir_strbuf *text)
 {
-    if (!weir_device_has(c->dev, WEIR_CAP_VECTOR_DEREF))
-        weir_strbuf_puts(&c->text, "#define WEIR_NO_VECTOR_DEREF\n");
-    weir_strbuf_puts(&c->text, weir_kernel_text("prelude.cl"));
-    weir_strbuf_printf(&c->text, "\n#line 1 \"%s\"\n", c->params->label ? c->params->label : "program");
+    if (!weir_device_has(dev, WEIR_CAP_VECTOR_DEREF))
+        weir_strbuf_puts(text, "#define WEIR_NO_VECTOR_DEREF\n");
+    weir_strbuf_puts(text, weir_kernel_text("prelude.cl"));
+    weir_strbuf_printf(text, "\n#line 1 \"%s\"\n", label ? label : "program");
+}
+
+enum weir_status weir_program_kernel_text(const struct weir_program *p, const char *kernel, struct weir_strbuf *out)
+{
+    for (int i = 0; i < p->n_kernels; i++) {
+        size_t n = strlen(p->kernels[i].name);
+        if (strncmp(kernel, p->kernels[i].name, n) || (kernel[n] && kernel[n] != '_'))
+            continue; // a text of several kernels calls them $K_a, $K_b
+        write_prelude(p->dev, p->label, out);
+        append_named(out, p->kernels[i].text, p->kernels[i].name);
+        return out->failed ? WEIR_NOMEM : WEIR_OK;
+    }
+    return WEIR_INVALID;
 }
 
 static bool writes_nothing(const weir_value *v)
@@ -179,6 +192,6 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
 
 enum weir_status weir_write_cl(struct weir_emit_state *c)
 {
-    write_prelude(c);
+    write_prelude(c->dev, c->params->label, &c->text);
     return weir_write_groups(c);
 }

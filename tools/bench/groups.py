@@ -225,5 +225,26 @@ def host(session):
     session.rows.append(row)
 
 
+def off(session):
+    """What a step costs without each part of the compiler, as a multiple of the step with all of them."""
+    driver = next(iter(session.weirs))
+    rows = []
+    for what in ("fusion", "plan", "replay"):
+        row, memory = Row("off", f"fashion-unet without {what}"), Row("off", f"  memory without {what}", "MB", 1e-6)
+        for i in range(min(session.args.rounds, 3)):
+            session.note(f"without {what}: round {i + 1}")
+            for side, words in (("all", []), ("off", ["--off", what])):
+                result = session.weir(driver, "model", "fashion-unet", *words, repeats=session.args.repeats)
+                if result:
+                    r = result["rows"][0]
+                    row.add(side, statistics.median(r["s"]), r["s"])
+                    memory.add(side, r["peak_memory"])
+        for r in (row, memory):
+            r.compare("off/all", "off", "all", None)
+        rows += [row, memory]
+    show(f"parts of the compiler turned off, {driver}", rows, ["all", "off"])
+    session.rows += rows
+
+
 GROUPS = {**{name: (lambda session, name=name: ops(session, name)) for name in OPS}, "steps": steps,
-          "sampling": sampling, "memory": memory, "compile": compile_time, "host": host}
+          "sampling": sampling, "memory": memory, "compile": compile_time, "host": host, "off": off}

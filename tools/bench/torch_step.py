@@ -52,10 +52,10 @@ def sampling(torch, net, shape, steps, compiled):
     labels = torch.arange(shape[0]) % 10
     call = torch.compile(net) if compiled else net
 
-    def sample():
+    def sample(n=steps):
         with torch.no_grad():
             x = torch.randn(shape)
-            for i in range(steps):
+            for i in range(n):
                 x = x + call(x, torch.full((shape[0],), i / steps), labels) / steps
         return x.sum().item()
 
@@ -102,12 +102,13 @@ def main():
     if args.flop:
         result["flop"] = count_flop(call)
     else:
-        for _ in range(args.repeats + 2):  # two to warm up, as for Weir; each ends with its result on the host
+        for i in range(-2, args.repeats):  # two to warm up, as for Weir; each ends with its result on the host
             start = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - start)
+            call(1) if args.sample and i < 0 else call()
+            if i >= 0:
+                times.append(time.perf_counter() - start)
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({**result, "s": times[2:], "peak_memory": peak}))
+    print(json.dumps({**result, "s": times, "peak_memory": peak}))
 
 
 main()

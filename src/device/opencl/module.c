@@ -8,8 +8,7 @@
 #include "base/strbuf.h"
 #include "device/opencl/opencl.h"
 
-// All options of a build; the caller frees it. NULL when out of memory.
-static char *build_options(const weir_device *dev, const char *extra)
+char *weir_cl_build_options(const weir_device *dev, const char *extra)
 {
     struct weir_strbuf buf = { 0 };
     weir_strbuf_puts(&buf, "-cl-std=CL1.2");
@@ -111,7 +110,7 @@ enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_
 {
     const char *label = p->label ? p->label : "kernels";
     enum weir_status status = WEIR_NOMEM;
-    char *options = build_options(dev, p->options);
+    char *options = weir_cl_build_options(dev, p->options);
     struct weir_cl_module *module = calloc(1, sizeof *module);
     if (module)
         module->label = strdup(label);
@@ -143,7 +142,7 @@ void weir_cl_module_destroy(weir_device *dev, weir_module *module)
 bool weir_cl_probe_binary(weir_device *dev)
 {
     static const char source[] = "kernel void probe(global float *p, ulong o) { p[o] = 1.0f; }\n";
-    char *options = build_options(dev, NULL);
+    char *options = weir_cl_build_options(dev, NULL);
     cl_program program = NULL, copy = NULL;
     bool good = false;
     if (options && compile(dev, source, options, "binary probe", &program) == WEIR_OK)
