@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contraction kernels against the host's loop nests, bit for bit, on the device that the program's
-// argument selects (default opencl:0): odd sizes, tiles and chunks +- 1, strides, dilation, groups,
-// views, epilogues; wide and grouped; scratch and outputs poisoned and fenced. The program is its
-// own little compiler: it defines the functions of emit.h that writers call. Seed of all data: 7.
+// first argument selects (default opencl:0; a second one, `every`, is for each_tile): odd sizes, tiles
+// and chunks +- 1, strides, dilation, groups, views, epilogues; wide and grouped; scratch and outputs
+// poisoned and fenced. The program is its own little compiler: it defines the functions of emit.h that
+// writers call. Seed of all data: 7.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "compile/emit.h"
+#include "compile/contract.h"
 #include "device/kernel_text.h"
 #include "graph/nest.h"
 #include "graph/ops/rows.h"
@@ -37,6 +38,7 @@ struct weir_emit_state {
     int n_launches;
 };
 
+static const char *tile;          // forced on grouped devices, or NULL
 static struct weir_strbuf source; // of the kernels of all cases
 static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
@@ -235,6 +237,7 @@ static void prepare(struct test *t, weir_device *dev, weir_graph *g, struct weir
                               .n_out = 1,
                               .in = t->in,
                               .out = &t->out,
+                              .tile = tile,
                               .state = &t->state};
     for (int i = 0; i < 2; i++) {
         struct weir_layout l;
@@ -389,6 +392,7 @@ static void run_specs(weir_device *dev, const struct spec *list, int n,
 // --- the tests ---
 
 static const char *selector = "opencl:0";
+static bool every;
 
 static weir_device *open_device(uint32_t hidden)
 {
@@ -433,6 +437,8 @@ static const struct spec specs[] = {
     EACH(.images = 5, .in = {14, 13}, .cin = 20, .cout = 17, .ker = {3, 3}, .p = {.stride = {2, 2}, .pad_lo = {1, 1}, .pad_hi = {1, 1}})
     EACH(.images = 2, .in = {8, 9}, .cin = 4, .cout = 66, .ker = {2, 3}, .p = {.stride = {2, 3}, .dilation = {2, 1}, .pad_hi = {1, 2}, .groups = 2})
     EACH(.images = 2, .in = {8, 8}, .cin = 3, .cout = 120, .ker = {5, 5}, .p = {.stride = {2, 2}, .pad_lo = {2, 2}, .pad_hi = {2, 2}}, .epilogue = true)
+    // phases whose first chunks are empty
+    {INPUT_GRAD, .images = 2, .in = {8, 8}, .cin = 3, .cout = 128, .ker = {5, 5}, .p = {.stride = {2, 2}, .pad_lo = {2, 2}, .pad_hi = {2, 2}}},
     EACH(.images = 2, .in = {5, 6}, .cin = 6, .cout = 6, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}, .groups = 6})
     EACH(.images = 2, .in = {12, 12}, .cin = 3, .cout = 40, .ker = {4, 4}, .p = {.stride = {4, 4}})
     EACH(.images = 1, .in = {5, 5}, .cin = 2, .cout = 3, .ker = {1, 1}, .p = {.stride = {2, 2}})
@@ -441,6 +447,11 @@ static const struct spec specs[] = {
     EACH(.images = 3, .in = {7, 9}, .cin = 17, .cout = 19, .ker = {3, 3}, .p = {.stride = {2, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}}, .views = true)
     EACH(.images = 9, .in = {28, 28}, .cin = 1, .cout = 16, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}})
     EACH(.images = 0, .in = {4, 4}, .cin = 2, .cout = 3, .ker = {3, 3})
+};
+static const struct spec tile_specs[] = {
+    {MATMUL, .m = 131, .k = 48, .n = 132},
+    {MATMUL, .m = 36, .k = 1028, .n = 135, .ta = true, .tb = true, .epilogue = true},
+    {MATMUL, .m = 3, .k = 5000, .n = 18},
 };
 // clang-format on
 
@@ -460,6 +471,22 @@ END_TEST
 START_TEST(grouped)
 {
     run_on(WEIR_CAP_WIDE, WEIR_COUNT(specs));
+}
+END_TEST
+
+// Every tile of the table, whatever would be chosen: by all cases if `every`, else by a few that have
+// edges, both vector loads, several chunks, split and not.
+START_TEST(each_tile)
+{
+    weir_device *dev = open_device(WEIR_CAP_WIDE);
+    tile = weir_grouped_tiles[_i].name;
+    if (weir_grouped_tile_fits(dev, &weir_grouped_tiles[_i])) {
+        dev->info.caps.is_gpu = _i % 2; // loops written out or not
+        run_specs(dev, every ? specs : tile_specs,
+                  (int)(every ? WEIR_COUNT(specs) : WEIR_COUNT(tile_specs)), NULL);
+    }
+    tile = NULL;
+    weir_device_close(&dev);
 }
 END_TEST
 
@@ -484,13 +511,23 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         selector = argv[1];
+    every = argc > 2 && strcmp(argv[2], "every") == 0;
     Suite *suite = suite_create("contract");
-    TCase *tc = tcase_create("bits");
+    TCase *tc = tcase_create("wide"), *groups = tcase_create("grouped");
     tcase_set_timeout(tc, 280);
     tcase_add_test(tc, wide);
-    tcase_add_test(tc, grouped);
-    tcase_add_test(tc, large_groups);
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
+    tcase_set_timeout(groups, 280);
+    tcase_add_test(groups, grouped);
+    tcase_add_test(groups, large_groups);
+    suite_add_tcase(suite, groups);
+    TCase *tiles = tcase_create("tiles");
+    int n = 0;
+    while (weir_grouped_tiles[n].name)
+        n++;
+    tcase_set_timeout(tiles, 280);
+    tcase_add_loop_test(tiles, each_tile, 0, n);
+    suite_add_tcase(suite, tiles);
     return test_main(suite);
 }

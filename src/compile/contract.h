@@ -48,6 +48,29 @@ static inline int weir_group_flat(const weir_device *dev)
     return weir_group_edge(dev) * weir_group_edge(dev);
 }
 
+// A tile of a grouped kernel: rows x cols results a work-group, per_row x per_col a work-item, `step`
+// terms at a time in `buffers` places of local memory. A row of weir_grouped_tiles; the last has no name.
+struct weir_grouped_tile {
+    const char *name;
+    int rows, cols, step, per_row, per_col, buffers;
+};
+extern const struct weir_grouped_tile weir_grouped_tiles[];
+
+// Whether the device says that it runs such groups.
+bool weir_grouped_tile_fits(const weir_device *dev, const struct weir_grouped_tile *t);
+
+// What the choice of a tile, and of splitting the sums over work-groups, depends on.
+struct weir_grouped_work {
+    int64_t rows, cols, batches, terms, chunks;
+    bool may_split;
+};
+struct weir_grouped_choice {
+    const struct weir_grouped_tile *tile; // NULL: none fits
+    bool split;
+};
+struct weir_grouped_choice weir_grouped_choose(const weir_device *dev,
+                                               const struct weir_grouped_work *w);
+
 // A register tile of a wide kernel: th x tw of the two innermost row loops, 16 * vecs columns; the
 // columns that do not fill whole panels take a kernel of their own with tail_vecs.
 struct weir_wide_tile {

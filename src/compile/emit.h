@@ -55,6 +55,8 @@ struct weir_emit {
     int n_in, n_out;             // n_out = v->n_parts
     const struct weir_operand *in, *out; // OPAQUE: contiguous, offset may be non-zero; out: contiguous
     const struct weir_emit_epilogue *epilogue; // CONTRACT only, or NULL
+    const char *tile;          // CONTRACT on grouped devices: the row of weir_grouped_tiles to take if
+                               // it fits; NULL = the writer's choice
     struct weir_emit_state *state;
 };
 
