@@ -83,6 +83,7 @@
 #undef CT_TILE_H
 #undef CT_TILE_W
 #undef CT_PANEL
+#undef CT_BLOCK
 #undef CT_STEP
 #undef CT_PER_ROW
 #undef CT_PER_COL

@@ -7,8 +7,9 @@
 // innermost loop is lane c % 16 of vector c / 16 % CT_VECS of panel c / (16 CT_VECS); panels are
 // CT_PANEL elements apart and zero-padded. The last tile of a row of tiles is moved back to end on
 // the last row and stores only what its neighbour does not, so every output is stored exactly once.
-// Geometry: local 1; global = tiles of rows, (outer columns x panels), batches (x chunks if
-// CT_SPLIT).
+// CT_BLOCK tiles of rows go through all panels before the next ones: their part of a, and a panel,
+// stay in the cache of a core.
+// Geometry: local 1; global = tiles of rows x panels, outer columns, batches (x chunks if CT_SPLIT).
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
@@ -24,7 +25,13 @@
 #ifndef CT_PANEL
 #define CT_PANEL 0
 #endif
+#ifndef CT_BLOCK
+#define CT_BLOCK 1
+#endif
 #define CT_TILE (CT_TILE_H * CT_TILE_W)
+#define CT_TILES                                                                          \
+    (CT_ROW0 * CT_ROW1 * CT_DIV_UP(CT_ROW2, CT_TILE_H) * CT_DIV_UP(CT_ROW3, CT_TILE_W))
+#define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
 #define CT_A_AT(r) ((r) / CT_TILE_W * CT_A_ROW2 + (r) % CT_TILE_W * CT_A_ROW3)
 #define CT_O_AT(r) ((r) / CT_TILE_W * CT_O_ROW2 + (r) % CT_TILE_W * CT_O_ROW3)
 
@@ -36,6 +43,11 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
              )
 {
     CT_INT t = get_global_id(0);
+    const CT_INT first = t / (CT_BLOCK * CT_PANELS) * CT_BLOCK;
+    const CT_INT tiles = min((CT_INT)CT_BLOCK, CT_TILES - first);
+    t -= first * CT_PANELS;
+    const CT_INT panel = t / tiles;
+    t = first + t % tiles;
     const CT_INT tw = t % CT_DIV_UP(CT_ROW3, CT_TILE_W);
     t /= CT_DIV_UP(CT_ROW3, CT_TILE_W);
     const CT_INT th = t % CT_DIV_UP(CT_ROW2, CT_TILE_H);
@@ -44,8 +56,6 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT r3 = min(tw * CT_TILE_W, (CT_INT)(CT_ROW3 - CT_TILE_W));
     const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
     t = get_global_id(1);
-    const CT_INT panel = t % CT_DIV_UP(CT_COL3, 16 * CT_VECS);
-    t /= CT_DIV_UP(CT_COL3, 16 * CT_VECS);
     const CT_INT c2 = t % CT_COL2, c1 = t / CT_COL2 % CT_COL1, c0 = t / (CT_COL2 * CT_COL1);
     t = get_global_id(2);
     const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
@@ -165,6 +175,8 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 }
 #undef CT_RESULT
 #undef CT_TILE
+#undef CT_TILES
+#undef CT_PANELS
 #undef CT_A_AT
 #undef CT_O_AT
 #include "contract_end.cl"

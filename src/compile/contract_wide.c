@@ -6,6 +6,11 @@
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
 
+// Caches that a block of tiles is cut for: smaller than most CPUs' last level, and a quarter of a
+// megabyte of what a core has.
+#define BLOCK_FROM (16 << 20)
+#define BLOCK_BYTES (256 << 10)
+
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
 // least four for the latency of a chain; a run of terms costs some more to begin, the more the
 // larger the tile. Fitted to PoCL on a CPU with 512-bit vectors; only speed depends on it.
@@ -113,6 +118,28 @@ static bool in_place(const struct weir_gather *g)
     return extent(g->col, 3) > 1 || llabs(g->term[3].b) <= 256 || extent(g->row, 4) < 128;
 }
 
+// Bytes between the ends of what these loops read of a.
+static int64_t span_a(const struct weir_axis *rows, const struct weir_axis *terms)
+{
+    int64_t last = 0;
+    for (int i = 0; i < 4; i++)
+        last += llabs(rows[i].a) * (rows[i].n - 1) + llabs(terms[i].a) * (terms[i].n - 1);
+    return 4 * (last + 1);
+}
+
+// Tiles of rows that go through all panels together. Only where a is too large for the last level
+// of cache: then so many that what they read of it stays in a core's own.
+static int64_t block_of(const struct weir_gather *g, int th, int tw, int64_t tiles)
+{
+    struct weir_axis rows[4] = {{.n = 1}, {.n = 1}, g->row[2], g->row[3]};
+    rows[2].n = th;
+    rows[3].n = tw;
+    if (span_a(g->row, g->term) <= BLOCK_FROM)
+        return tiles;
+    int64_t block = BLOCK_BYTES / span_a(rows, g->term);
+    return block < 1 ? 1 : block < tiles ? block : tiles;
+}
+
 // The kernel for one run of columns of the gather (all of them, whole panels, or what is left).
 static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct weir_split *s, int th,
                         int tw, int vecs, struct weir_emit_launch *l)
@@ -126,13 +153,14 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
     weir_gather_begin(e, &g, s, &t, l);
     weir_strbuf_printf(&t, "#define CT_TILE_H %d\n#define CT_TILE_W %d\n#define CT_VECS %d\n", th,
                        tw, vecs);
+    int64_t tiles = g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw);
     define1(&t, "PANEL", panel);
+    define1(&t, "BLOCK", block_of(&g, th, tw, tiles));
     weir_strbuf_puts(&t, weir_kernel_text("contract_wide.cl"));
     l->kernel = weir_emit_kernel_buf(e, g.hint, &t);
     l->label = g.hint;
-    l->global[0] =
-        (size_t)(g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw));
-    l->global[1] = (size_t)(extent(g.col, 3) * div_up(g.col[3].n, 16 * vecs));
+    l->global[0] = (size_t)(tiles * div_up(g.col[3].n, 16 * vecs));
+    l->global[1] = (size_t)extent(g.col, 3);
     l->local[0] = l->local[1] = l->local[2] = 1;
 }
 
