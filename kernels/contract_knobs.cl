@@ -248,3 +248,21 @@
 #define CT_PUT16(x, o) WEIR_STORE16(p2 + o2 + (o), (x))
 #endif
 #define CT_DIV_UP(a, b) (((a) + (b) - 1) / (b))
+// Wide kernels: stores sixteen neighbouring columns x, of which `left` exist, from element o on.
+#ifndef CT_STORE
+#define CT_STORE(x, o, left)                                                        \
+    {                                                                               \
+        if (CT_O_COL3 == 1 && (CT_COL3 % (16 * CT_VECS) == 0 || (left) >= 16)) {    \
+            CT_PUT16(x, (o));                                                       \
+        } else {                                                                    \
+            union {                                                                 \
+                float16 v;                                                          \
+                float s[16];                                                        \
+            } lanes;                                                                \
+            lanes.v = x;                                                            \
+            for (int l = 0; l < min((int)(left), 16); l++) {                        \
+                CT_PUT(lanes.s[l], (o) + l * CT_O_COL3);                            \
+            }                                                                       \
+        }                                                                           \
+    }
+#endif

@@ -155,21 +155,8 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
             continue;
 #pragma unroll
         for (int v = 0; v < CT_VECS; v++) {
-            const CT_INT o = out + CT_O_AT(r) + 16 * v * CT_O_COL3;
             const int left = CT_COL3 - panel * (16 * CT_VECS) - 16 * v;
-            const bool whole = CT_COL3 % (16 * CT_VECS) == 0 || left >= 16;
-            if (CT_O_COL3 == 1 && whole) {
-                CT_PUT16(CT_RESULT[r * CT_VECS + v], o);
-            } else {
-                union {
-                    float16 v;
-                    float s[16];
-                } lanes;
-                lanes.v = CT_RESULT[r * CT_VECS + v];
-                for (int l = 0; l < min(left, 16); l++) {
-                    CT_PUT(lanes.s[l], o + l * CT_O_COL3);
-                }
-            }
+            CT_STORE(CT_RESULT[r * CT_VECS + v], out + CT_O_AT(r) + 16 * v * CT_O_COL3, left)
         }
     }
 }

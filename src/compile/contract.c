@@ -177,6 +177,17 @@ static enum weir_status emit_conv(struct weir_emit *e)
     return weir_gather_emit(e, &g);
 }
 
+static void bound_of(const struct conv *c, struct weir_bound *b)
+{
+    b->used = true;
+    for (int i = 0; i < 3; i++) {
+        b->stride[i] = c->stride[i];
+        b->dilation[i] = c->dilation[i];
+        b->pad[i] = c->pad[i];
+        b->in[i] = c->in[i];
+    }
+}
+
 // dw: the sums run over output pixels. Few input channels would leave vectors over them empty, so
 // then the columns are output channels instead; the sums are the same ones.
 static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
@@ -185,14 +196,18 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     conv_of(e->v, &e->in[0], &e->out[0], &e->in[1], &c);
     struct image x = image_of(&e->in[0]), y = image_of(&e->in[1]);
     bool channels_in_rows = c.cin < 16 && c.cout > c.cin;
+    bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE) && !channels_in_rows;
+    bool by_vectors = x.sc == 1 && c.cin % 16 == 0;
     int64_t min[3], max[3];
     window(&c, min, max);
-    if (weir_device_has(e->dev, WEIR_CAP_WIDE) && !channels_in_rows &&
-        (x.sc != 1 || c.cin % 16)) // columns are read by vectors
+    struct weir_gather g = {.hint = "conv_weight_grad"};
+    if (wide && by_vectors && c.ker[0] * c.ker[1] * c.ker[2] > 1)
+        bound_of(&c, &g.bound);
+    else if (wide && !by_vectors)
         pad_image(e, &x, min, max, (const int64_t[]){1, 1, 1});
     else
         need_pixels(e, &x, min, max);
-    struct weir_gather g = {.hint = "conv_weight_grad", .a = y.source, .b = x.source};
+    g.a = y.source, g.b = x.source;
     unit_axes(&g);
     g.b0 = origin(&x, min);
     g.batch[5] = (struct weir_axis){c.groups, c.cout * y.sc, c.cin * x.sc, c.cout * c.w_o};

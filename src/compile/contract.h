@@ -19,6 +19,14 @@ struct weir_gather_source {
     bool slack; // 15 floats beyond its last element may be read
 };
 
+// Where b is an image without a border: along spatial axis i, the term of output pixel t (axis 1 + i)
+// and the column of kernel pixel c (axis i) meet at pixel t stride + c dilation - pad, and there is no
+// such term unless that is 0 .. in - 1.
+struct weir_bound {
+    bool used;
+    int64_t stride[3], dilation[3], pad[3], in[3];
+};
+
 // Unused axes have n = 1; the innermost loop is the last entry.
 struct weir_gather {
     struct weir_axis row[4], col[4], term[4], batch[6];
@@ -27,6 +35,7 @@ struct weir_gather {
     const int64_t
         *cut; // chunks entries: terms present before the end of chunk c; NULL = all present
     struct weir_gather_source a, b;
+    struct weir_bound bound; // weight gradients on wide devices
     const char *hint; // part of kernel names
 };
 

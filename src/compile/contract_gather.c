@@ -230,14 +230,17 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
         g.chunks = 0;
     }
     collapse(g.row, 4);
-    collapse(g.col, 4);
-    collapse(g.term, 4);
+    if (!g.bound.used) {
+        collapse(g.col, 4);
+        collapse(g.term, 4);
+    }
     collapse(g.batch, 6);
     if (extent(g.term, 4) > INT32_MAX / 2)
         return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s: a sum over %lld terms", g.hint,
                          (long long)extent(g.term, 4));
     if (e->in[0].dtype == WEIR_I8)
         return emit_int(e, &g);
-    return weir_device_has(e->dev, WEIR_CAP_WIDE) ? weir_gather_emit_wide(e, &g)
-                                                  : weir_gather_emit_grouped(e, &g);
+    if (!weir_device_has(e->dev, WEIR_CAP_WIDE))
+        return weir_gather_emit_grouped(e, &g);
+    return weir_block_fits(&g) ? weir_gather_emit_block(e, &g) : weir_gather_emit_wide(e, &g);
 }

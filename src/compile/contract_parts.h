@@ -6,6 +6,9 @@
 
 #include "compile/contract.h"
 
+// Operands larger than this are taken to lie in no cache. Only speed depends on it.
+#define WEIR_LAST_CACHE (16 << 20)
+
 static inline int64_t div_up(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
@@ -46,6 +49,8 @@ void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
                         const struct weir_split *s, struct weir_emit_launch *l, int n);
 
 enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *g);
+bool weir_block_fits(const struct weir_gather *g);
+enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g);
 enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
 
 #endif

@@ -6,9 +6,7 @@
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
 
-// Caches that a block of tiles is cut for: smaller than most CPUs' last level, and a quarter of a
-// megabyte of what a core has.
-#define BLOCK_FROM (16 << 20)
+// What a block of tiles reads of a: a part of a core's own cache.
 #define BLOCK_BYTES (256 << 10)
 
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
@@ -134,7 +132,7 @@ static int64_t block_of(const struct weir_gather *g, int th, int tw, int64_t til
     struct weir_axis rows[4] = {{.n = 1}, {.n = 1}, g->row[2], g->row[3]};
     rows[2].n = th;
     rows[3].n = tw;
-    if (span_a(g->row, g->term) <= BLOCK_FROM)
+    if (span_a(g->row, g->term) <= WEIR_LAST_CACHE)
         return tiles;
     int64_t block = BLOCK_BYTES / span_a(rows, g->term);
     return block < 1 ? 1 : block < tiles ? block : tiles;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gathers on wide devices whose left operand is walked across its memory (a transposed matrix, the
+// weight gradient of a convolution): kernels/contract_block.cl.
+#include <stdlib.h>
+
+#include "compile/contract_parts.h"
+#include "device/kernel_text.h"
+
+// Rows whose part of a chunk a work-item copies (2 KiB each), and the bytes of sums that it keeps.
+#define ROWS_MAX 36
+#define SUMS_MAX (32 << 10)
+
+bool weir_block_fits(const struct weir_gather *g)
+{
+    if (g->bound.used)
+        return true;
+    // Copying pays where many panels read a copy, and sums are so long that a core's cache holds
+    // neither operand.
+    return !g->cut && g->row[3].a == 1 && llabs(g->term[3].a) > 1 && g->row[3].n > 1 &&
+           g->chunks >= 8 && g->col[3].b == 1 && g->col[3].n >= 128 &&
+           (g->col[3].n % 16 == 0 || g->b.slack);
+}
+
+// What a work-item takes.
+struct part {
+    int tile, vecs;
+    int64_t rows, across, items; // items: one batch, one chunk
+};
+
+static struct part choose_part(const struct weir_gather *g, int tile, int vecs, int64_t panels)
+{
+    struct part p = {.tile = tile, .vecs = vecs};
+    int64_t tiles = div_up(g->row[3].n, tile), best = 1;
+    for (int64_t n = 2; n * tile <= ROWS_MAX && n * tile <= g->row[3].n; n++)
+        if (div_up(tiles, n) * n <= div_up(tiles, best) * best)
+            best = n;
+    p.rows = best * tile;
+    int64_t all = extent(g->col, 3) * panels, most = SUMS_MAX / (p.rows * vecs * 64);
+    most = most < 1 ? 1 : most;
+    p.across = div_up(all, div_up(all, most));
+    p.items = extent(g->row, 3) * div_up(g->row[3].n, p.rows) * div_up(all, p.across);
+    return p;
+}
+
+static void define_bound(struct weir_strbuf *t, const struct weir_bound *b)
+{
+    weir_strbuf_puts(t, "#define CT_BOUND 1\n");
+    for (int i = 0; i < 3; i++)
+        weir_strbuf_printf(t,
+                           "#define CT_STRIDE%d %lld\n#define CT_DILATION%d %lld\n"
+                           "#define CT_PAD%d %lld\n#define CT_IN%d %lld\n",
+                           i, (long long)b->stride[i], i, (long long)b->dilation[i], i,
+                           (long long)b->pad[i], i, (long long)b->in[i]);
+}
+
+// The kernel for whole panels, or for the columns that are left.
+static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
+                         const struct weir_split *s, const struct part *p,
+                         struct weir_emit_launch *l)
+{
+    l->args[l->n_args++] = g->a.arg;
+    l->args[l->n_args++] = g->b.arg;
+    struct weir_strbuf t = {0};
+    weir_gather_begin(e, g, s, &t, l);
+    define1(&t, "TILE_W", p->tile);
+    define1(&t, "VECS", p->vecs);
+    define1(&t, "ROWS", p->rows);
+    define1(&t, "ACROSS", p->across);
+    define1(&t, "PANEL", 16 * p->vecs);
+    if (g->bound.used)
+        define_bound(&t, &g->bound);
+    weir_strbuf_puts(&t, weir_kernel_text("contract_block.cl"));
+    l->kernel = weir_emit_kernel_buf(e, g->hint, &t);
+    l->label = g->hint;
+    l->global[0] = (size_t)(extent(g->row, 3) * div_up(g->row[3].n, p->rows));
+    l->global[1] = (size_t)div_up(extent(g->col, 3) * div_up(g->col[3].n, 16 * p->vecs), p->across);
+    l->local[0] = l->local[1] = l->local[2] = 1;
+}
+
+enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_wide_tile tile = weir_wide_tile(1, g->row[3].n, g->col[3].n, 512);
+    int64_t whole = tile.panels * 16 * tile.vecs, items = 0;
+    struct part parts[2];
+    struct weir_gather gathers[2] = {*g, *g};
+    int n = 0;
+    if (whole) {
+        gathers[n].col[3].n = whole;
+        parts[n] = choose_part(g, tile.tw, tile.vecs, tile.panels);
+        items += parts[n++].items;
+    }
+    if (tile.tail_vecs) {
+        gathers[n].col[3].n -= whole;
+        gathers[n].b0 += whole * g->col[3].b;
+        gathers[n].o0 += whole * g->col[3].o;
+        parts[n] = choose_part(g, tile.tw, tile.tail_vecs, 1);
+        items += parts[n++].items;
+    }
+    struct weir_split s = {0};
+    // Chunk by chunk, all work-items read the same part of operands that no cache holds.
+    int64_t bytes = 4 * (extent(g->row, 4) + g->col[3].n) * extent(g->term, 4);
+    if (weir_split_possible(e, g) &&
+        (bytes > WEIR_LAST_CACHE ||
+         items * extent(g->batch, 6) < 4 * e->dev->info.caps.compute_units))
+        s = weir_split_make(e, g);
+    struct weir_emit_arg args[2][WEIR_LAUNCH_MAX_BUFS];
+    struct weir_emit_launch l[2] = {{.args = args[0]}, {.args = args[1]}};
+    for (int i = 0; i < n; i++)
+        block_kernel(e, &gathers[i], &s, &parts[i], &l[i]);
+    weir_gather_launch(e, g, &s, l, n);
+    return WEIR_OK;
+}
