@@ -10,6 +10,9 @@
 #define ROWS_MAX 36
 #define SUMS_MAX (32 << 10)
 
+// Operands larger than this are worth going through chunk by chunk, in all work-items alike.
+#define NEAR_CACHE (4 << 20)
+
 bool weir_block_fits(const struct weir_gather *g)
 {
     if (g->bound.used)
@@ -97,10 +100,9 @@ enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_g
         items += parts[n++].items;
     }
     struct weir_split s = {0};
-    // Chunk by chunk, all work-items read the same part of operands that no cache holds.
     int64_t bytes = 4 * (extent(g->row, 4) + g->col[3].n) * extent(g->term, 4);
     if (weir_split_possible(e, g) &&
-        (bytes > WEIR_LAST_CACHE ||
+        (bytes > NEAR_CACHE ||
          items * extent(g->batch, 6) < 4 * e->dev->info.caps.compute_units))
         s = weir_split_make(e, g);
     struct weir_emit_arg args[2][WEIR_LAUNCH_MAX_BUFS];

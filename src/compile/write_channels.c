@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Row groups with column axes before the channels, as group norm has in (n, h, w, groups, channels of a
 // group): a work-item takes one outer index. In each phase the column axes are walked once with one
-// accumulator a channel and axis (w is summed into h, h into the total), then each group's channels
-// fold as a row. The row's values are kept spread over the channels: e_<step>.v[j / 16].
+// accumulator a channel and axis (w is summed into h, h into the total), a slice of the channels after
+// the other; then each group's channels fold as a row. The row's values are kept spread over the channels: e_<step>.v[j / 16].
 #include <stdio.h>
 
 #include "base/log.h"
 #include "compile/reduce.h"
 
+// Vectors of a slice are kept in registers.
+#define UNROLL "#pragma unroll\n"
+
 struct channels {
     struct weir_body *b;
     int first, last;      // column axes
     int64_t n;            // channels
+    int slice;            // vectors of channels that go through the column axes together
     uint32_t outer;       // axes
     int phases;
     bool *want, *store;   // by step
@@ -50,21 +54,28 @@ static void for_reductions(const struct channels *k, int p, struct weir_strbuf *
         }
 }
 
-// a<axis>_<step>: what column axis `axis` has summed so far.
+// t_<step>: the totals of all channels.
+static void declare_total(const struct channels *k, int step, int axis, const struct weir_fold *f,
+                          struct weir_strbuf *out)
+{
+    weir_strbuf_printf(out, "    $K_%c t_%d;\n", f->letter, step);
+}
+
+// a<axis>_<step>: what column axis `axis` has summed so far, for the vectors of one slice.
 static void declare(const struct channels *k, int step, int axis, const struct weir_fold *f,
                     struct weir_strbuf *out)
 {
-    weir_strbuf_printf(out, "        $K_%c a%d_%d;\n        for (int q = 0; q < %lld; q++)\n"
-                            "            a%d_%d.v[q] = (%s)(%s);\n",
-                       f->letter, axis, step, (long long)k->n / 16, axis, step,
-                       weir_fold_ctype(f, true), f->identity);
+    const char *type = weir_fold_ctype(f, true);
+    weir_strbuf_printf(out, "        %s a%d_%d[%d];\n" UNROLL
+                            "        for (int u = 0; u < %d; u++)\n            a%d_%d[u] = (%s)(%s);\n",
+                       type, axis, step, k->slice, k->slice, axis, step, type, f->identity);
 }
 
 static void accumulate(const struct channels *k, int step, int axis, const struct weir_fold *f,
                        struct weir_strbuf *out)
 {
     char acc[48];
-    snprintf(acc, sizeof(acc), "a%d_%d.v[j / 16]", axis, step);
+    snprintf(acc, sizeof(acc), "a%d_%d[u]", axis, step);
     weir_strbuf_printf(out, "            %s = ", acc);
     weir_fold_term(k->b, f, &k->b->step[step].use[0], acc, true, out);
     weir_strbuf_puts(out, ";\n");
@@ -73,10 +84,17 @@ static void accumulate(const struct channels *k, int step, int axis, const struc
 static void add_inner(const struct channels *k, int step, int axis, const struct weir_fold *f,
                       struct weir_strbuf *out)
 {
-    weir_strbuf_printf(out, "        for (int q = 0; q < %lld; q++)\n"
-                            "            a%d_%d.v[q] = weir_%s_%cv(a%d_%d.v[q], a%d_%d.v[q]);\n",
-                       (long long)k->n / 16, axis, step, f->combine, f->letter, axis, step, axis + 1,
-                       step);
+    weir_strbuf_printf(out, UNROLL "        for (int u = 0; u < %d; u++)\n"
+                            "            a%d_%d[u] = weir_%s_%cv(a%d_%d[u], a%d_%d[u]);\n",
+                       k->slice, axis, step, f->combine, f->letter, axis, step, axis + 1, step);
+}
+
+static void keep_total(const struct channels *k, int step, int axis, const struct weir_fold *f,
+                       struct weir_strbuf *out)
+{
+    weir_strbuf_printf(out, UNROLL "        for (int u = 0; u < %d; u++)\n"
+                            "            t_%d.v[slice / 16 + u] = a%d_%d[u];\n",
+                       k->slice, step, axis, step);
 }
 
 // The total of each channel becomes the fold of its group, spread over the group.
@@ -85,14 +103,14 @@ static void fold_groups(const struct channels *k, int step, int axis, const stru
 {
     long long per = (long long)k->b->per_group;
     if (per == 1 || k->b->step[step].channel) {
-        weir_strbuf_printf(out, "    for (int q = 0; q < %lld; q++)\n        e_%d.v[q] = a%d_%d.v[q];\n",
-                           (long long)k->n / 16, step, axis, step);
+        weir_strbuf_printf(out, "    for (int q = 0; q < %lld; q++)\n        e_%d.v[q] = t_%d.v[q];\n",
+                           (long long)k->n / 16, step, step);
         return;
     }
     weir_strbuf_printf(out, "    for (int g = 0; g < %lld; g++) {\n"
-                            "        const %s fold = weir_fold_run_%s_%c(a%d_%d.s + %lld * g, %lld, %s);\n",
-                       (long long)k->b->n_groups, weir_fold_ctype(f, false), f->combine, f->letter, axis,
-                       step, per, per, f->identity);
+                            "        const %s fold = weir_fold_run_%s_%c(t_%d.s + %lld * g, %lld, %s);\n",
+                       (long long)k->b->n_groups, weir_fold_ctype(f, false), f->combine, f->letter, step,
+                       per, per, f->identity);
     weir_strbuf_printf(out, "        for (int c = 0; c < %lld; c++)\n            e_%d.s[%lld * g + c] = fold;\n"
                             "    }\n",
                        per, step, per);
@@ -103,6 +121,9 @@ static void phase(const struct channels *k, int p, struct weir_strbuf *out)
     struct weir_body *b = k->b;
     if (!choose(k, p))
         return;
+    for_reductions(k, p, out, k->first, declare_total);
+    weir_strbuf_printf(out, "    for (int slice = 0; slice < %lld; slice += %d) {\n", (long long)k->n,
+                       16 * k->slice);
     for (int d = k->first; d <= k->last; d++) {
         for_reductions(k, p, out, d, declare);
         weir_strbuf_printf(out, "    for (int r%d = 0; r%d < %lld; r%d++) {\n", d, d,
@@ -110,16 +131,17 @@ static void phase(const struct channels *k, int p, struct weir_strbuf *out)
     }
     weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, "        ", out);
     weir_body_hoist(b, "        ", out);
-    weir_strbuf_printf(out, "        for (int j = 0; j < %lld; j += 16) {\n", (long long)k->n);
+    weir_strbuf_printf(out, UNROLL "        for (int u = 0; u < %d; u++) {\n"
+                            "            const int j = slice + 16 * u;\n", k->slice);
     weir_body_eval(b, k->want, true, "            ", out);
     for_reductions(k, p, out, k->last, accumulate);
     weir_body_store(b, k->store, true, "            ", out);
     weir_strbuf_puts(out, "        }\n");
     for (int d = k->last; d >= k->first; d--) {
         weir_strbuf_puts(out, "    }\n");
-        if (d > k->first)
-            for_reductions(k, p, out, d - 1, add_inner);
+        for_reductions(k, p, out, d > k->first ? d - 1 : d, d > k->first ? add_inner : keep_total);
     }
+    weir_strbuf_puts(out, "    }\n");
     for_reductions(k, p, out, k->first, fold_groups);
 }
 
@@ -222,6 +244,7 @@ enum weir_status weir_write_channels(struct weir_body *b, const struct weir_grou
     if (status != WEIR_OK)
         return status;
     struct channels k = { .b = b, .n = b->space.dim[b->space.rank - 1], .last = b->space.rank - 2 };
+    k.slice = k.n % 32 == 0 ? 2 : 1;
     struct weir_strbuf out = { 0 };
     size_t items = 1;
     while (b->label[k.first] < WEIR_AXIS_COLUMN) {
