@@ -87,6 +87,7 @@ struct weir_wide_tile {
     int64_t panels; // whole panels of 16 * vecs
     int tail_vecs;  // 0 = no columns left
 };
-struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run);
+struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run,
+                                     bool across); // across: of equal ones that with the smallest th
 
 #endif

@@ -82,7 +82,7 @@ static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
 
 enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g)
 {
-    struct weir_wide_tile tile = weir_wide_tile(1, g->row[3].n, g->col[3].n, 512);
+    struct weir_wide_tile tile = weir_wide_tile(1, g->row[3].n, g->col[3].n, 512, true);
     int64_t whole = tile.panels * 16 * tile.vecs, items = 0;
     struct part parts[2];
     struct weir_gather gathers[2] = {*g, *g};
