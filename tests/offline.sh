@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The kernels of recipes compile for GPUs that are not here: offline.sh WEIR TARGETS RECIPE... Exit 77 without a
+# clang that can. With the recipe toy also: what must fail does, and spills are seen.
+set -u
+weir=$(realpath "$1")
+targets=$2
+shift 2
+offline=$(cd "$(dirname "$0")/.." && pwd)/tools/offline-compile
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+"$offline" --weir "$weir" --targets "$targets" "$@" || exit $?
+[ "$1" = toy ] || exit 0
+
+# damaged WANT TEXT SOURCE: a kernel more in a small program; the tool must end with WANT and say TEXT.
+damaged() {
+    printf 'kernel void more(global float *p, global const int *i)\n{\n%s\n}\n' "$3" |
+        cat "$dir/toy.cl" - >"$dir/toy/noise.kernels.cl"
+    "$offline" --from "$dir" --targets gfx1030,sm_80 --baseline none toy >"$dir/out" 2>&1
+    code=$?
+    if [ $code -ne "$1" ] || ! grep -q "$2" "$dir/out"; then
+        cat "$dir/out"
+        echo "FAILED: exit $code, wanted $1 and '$2'"
+        exit 1
+    fi
+}
+"$weir" train toy --dry-run --no-device --dump "$dir/toy" >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
+rm "$dir"/toy/train-step.* "$dir"/toy/solver-*
+mv "$dir/toy/noise.kernels.cl" "$dir/toy.cl"
+echo "    9 more <1 1 1> s0+0 s1+0" >>"$dir/toy/noise.launches.txt"
+damaged 1 "FAILED: sm_80 toy noise" '    *p = nonesuch(*i);'
+damaged 1 "not exact: .*sqrt.approx" '    *p = __nvvm_sqrt_approx_f(*p);'
+damaged 0 "spills: gfx1030 toy/noise more: 0 spilled, [1-9]" \
+    '    volatile float a[32]; a[i[0]] = p[0]; *p = a[i[1]];'
+echo "   10 absent <1 1 1> s0+0" >>"$dir/toy/noise.launches.txt"
+damaged 1 "no code for absent" '    *p = (float)*i;'
+echo "passed: $*"
