@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The kernels of recipes compile for GPUs that are not here: offline.sh WEIR TARGETS RECIPE... Exit 77 without a
-# clang that can. With the recipe toy also: what must fail does, and spills are seen.
+# clang that can. With the recipe toy also: what must fail does, and spills are seen. With `ops` and the program
+# test-ops-device in place of WEIR: the kernels of every operation's cases, each operation a program.
 set -u
 weir=$(realpath "$1")
 targets=$2
@@ -10,6 +11,12 @@ offline=$(cd "$(dirname "$0")/.." && pwd)/tools/offline-compile
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
+if [ "$1" = ops ]; then
+    mkdir "$dir/ops"
+    "$weir" planned all "" "$dir/ops" || exit 1
+    "$offline" --from "$dir" --targets "$targets" --baseline none ops
+    exit $?
+fi
 "$offline" --weir "$weir" --targets "$targets" "$@" || exit $?
 [ "$1" = toy ] || exit 0
 
