@@ -57,8 +57,9 @@ static void roof(struct plot *p, double bandwidth, double peak, const char *name
     weir_strbuf_printf(&p->text, "<polyline points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\" fill=\"none\" stroke=\"#333\" "
                        "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", at_x(p, from), at_y(p, bandwidth * from),
                        at_x(p, knee), at_y(p, peak), at_x(p, exp2(p->x1)), at_y(p, peak), dash);
-    weir_strbuf_printf(&p->text, "<text x=\"%.1f\" y=\"%.1f\">%s %.0f GB/s</text>\n", at_x(p, from) + 10,
-                       at_y(p, bandwidth * from * 1.15) - 6, name, 1e-9 * bandwidth);
+    double middle = sqrt(from * knee);
+    weir_strbuf_printf(&p->text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s %.0f GB/s</text>\n",
+                       at_x(p, middle) - 8, at_y(p, bandwidth * middle) - 8, name, 1e-9 * bandwidth);
 }
 
 static const struct { const char *group, *color; } colors[] = {
