@@ -152,8 +152,8 @@ static double attention_and_gradients_flop(const struct bench_row *r)
 const struct bench_row bench_gemm_rows[] = {
     SQUARE(384), SQUARE(512), SQUARE(1024), SQUARE(2048),
     LAYER(12544, 576, 192), LAYER(12544, 192, 192), LAYER(12544, 768, 192), LAYER(12544, 192, 768), // dit: tokens
-    LAYER(12544, 4, 192), LAYER(64, 192, 256), LAYER(64, 192, 192), LAYER(64, 1152, 192),           // output, conditions
-    LAYER(3136, 384, 128), LAYER(3136, 128, 128), LAYER(64, 128, 32), LAYER(64, 128, 128),          // unet
+    LAYER(12544, 4, 192), LAYER(64, 192, 256), LAYER(64, 192, 192), LAYER(64, 1152, 192), // output, conditions
+    LAYER(3136, 384, 128), LAYER(3136, 128, 128), LAYER(64, 128, 32), LAYER(64, 128, 128), // unet
     { 0 },
 };
 

@@ -45,7 +45,8 @@ static void data_text(const struct weir_launch *l, struct weir_strbuf *t)
         parts[i].first &= ~(size_t)4095; // keeps what the offsets are aligned to
         weir_strbuf_printf(t, "%s %zu", i ? "," : "", (parts[i].end - parts[i].first + 3) & ~(size_t)3);
     }
-    weir_strbuf_puts(t, " };\nstatic const struct {\n    int buffer;\n    unsigned long long offset; // in elements\n} args[] = {");
+    weir_strbuf_puts(t, " };\nstatic const struct {\n    int buffer;\n    unsigned long long offset; // in elements\n"
+                     "} args[] = {");
     for (int i = 0; i < l->n_bufs; i++)
         weir_strbuf_printf(t, "%s { %d, %zu }", i ? "," : "", which[i],
                            (l->bufs[i].offset - parts[which[i]].first) / l->bufs[i].elem_size);
@@ -69,20 +70,20 @@ static char *quoted(const char *s)
     return weir_strbuf_finish(&t);
 }
 
-static enum weir_status write_program(const struct bench_params *p, const char *path, const struct weir_launch *l, double s,
-                                      size_t source_size)
+static enum weir_status write_program(const struct bench_params *p, const char *path, const struct weir_launch *l,
+                                      double s, size_t source_size)
 {
     struct weir_strbuf t = { 0 };
     const char *name = l->kernel;
     char *options = weir_cl_build_options(p->dev, NULL), *where = quoted(weir_device_info(p->dev)->name);
     if (options && where) {
-        weir_strbuf_printf(&t, "// One kernel of a training step, written by `weir bench export`. In the folder of its .cl:\n"
+        weir_strbuf_printf(&t, "// A kernel of a training step, from `weir bench export`. In the folder of its .cl:\n"
                            "//     cc %s.c -o %s -lOpenCL && ./%s\n"
-                           "// An argument is the number of another device than the first, counted over all platforms.\n",
-                           name, name, name);
-        weir_strbuf_printf(&t, "#include <stddef.h>\n\n#define NAME \"%s\"\n#define KERNEL \"%s\"\n#define OPTIONS \"%s\"\n"
-                           "#define SOURCE_SIZE %zu\n#define WHERE \"%s\"\n#define IN_STEP_MS %.6f\n\n", name, name, options,
-                           source_size, where, 1e3 * s);
+                           "// An argument is the number of another device than the first, over all platforms.\n"
+                           "#include <stddef.h>\n\n", name, name, name);
+        weir_strbuf_printf(&t, "#define NAME \"%s\"\n#define KERNEL \"%s\"\n#define OPTIONS \"%s\"\n"
+                           "#define SOURCE_SIZE %zu\n#define WHERE \"%s\"\n#define IN_STEP_MS %.6f\n\n", name, name,
+                           options, source_size, where, 1e3 * s);
         data_text(l, &t);
         weir_strbuf_puts(&t, bench_export_main);
     }
@@ -112,7 +113,8 @@ static enum weir_status write_both(const struct bench_params *p, const struct we
     }
     weir_strbuf_free(&source);
     if (!status)
-        printf("%s  %.3f ms in the step; cc %s.c -o %s -lOpenCL && ./%s\n", path, 1e3 * s, l->kernel, l->kernel, l->kernel);
+        printf("%s  %.3f ms in the step; cc %s.c -o %s -lOpenCL && ./%s\n", path, 1e3 * s, l->kernel, l->kernel,
+               l->kernel);
     return status;
 }
 
@@ -132,12 +134,14 @@ static enum weir_status choose(const struct bench_params *p, const struct weir_p
         if ((!wanted || !strcmp(wanted, kernel)) && (*chosen < 0 || times[i].s > times[*chosen].s))
             *chosen = i;
     }
-    enum weir_status status = !names ? weir_fail(&p->log, WEIR_NOMEM, "no memory for %d launches", program->n_launches)
-                              : *chosen >= 0 ? WEIR_OK
-                              : !n ? weir_fail(&p->log, WEIR_INVALID, "the step has no kernel")
-                                   : weir_fail(&p->log, WEIR_INVALID, "the step has no kernel '%s' (did you mean '%s'?); "
-                                               "`weir bench model %s` lists the slowest", wanted,
-                                               weir_nearest(wanted, names), p->words[0]);
+    enum weir_status status = WEIR_OK;
+    if (!names)
+        status = weir_fail(&p->log, WEIR_NOMEM, "no memory for %d launches", program->n_launches);
+    else if (*chosen < 0 && wanted && n > 0)
+        status = weir_fail(&p->log, WEIR_INVALID, "the step has no kernel '%s' (did you mean '%s'?); `weir bench "
+                           "model %s` lists the slowest", wanted, weir_nearest(wanted, names), p->words[0]);
+    else if (*chosen < 0)
+        status = weir_fail(&p->log, WEIR_INVALID, "the step has no kernels");
     free(names);
     return status;
 }
@@ -161,8 +165,8 @@ static enum weir_status export(const struct bench_params *p, weir_step *step)
 enum weir_status bench_export(struct bench_params *p)
 {
     if (weir_device_is_host(p->dev))
-        return weir_fail(&p->log, WEIR_UNSUPPORTED, "the host runs loop nests, not kernels: `bench export` takes an OpenCL "
-                         "device (--device opencl:0)");
+        return weir_fail(&p->log, WEIR_UNSUPPORTED, "the host runs loop nests, not kernels: `bench export` takes an "
+                         "OpenCL device (--device opencl:0)");
     struct bench_step s;
     p->compile.no_replay = true; // keeps the launches
     enum weir_status status = bench_step_create(p, &s);

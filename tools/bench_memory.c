@@ -111,7 +111,8 @@ static void adamw(struct bench_graph *b, const struct bench_row *r)
         scalar[i] = weir_f32(b->g, exact[i]);
     weir_value *norm = weir_sqrt(weir_sum(weir_mul(v[1], v[1]), weir_all_axes, false));
     weir_value *clip = weir_min(weir_reciprocal(weir_add_c(norm, 1e-6)), weir_f32(b->g, 1));
-    o->update(&o->defaults, v[0], weir_mul(v[1], clip), (weir_value *[]) { v[2], weir_mul(v[3], v[3]) }, scalar, true, &new_p, slot);
+    weir_value *old[] = { v[2], weir_mul(v[3], v[3]) }; // the second moment is never negative
+    o->update(&o->defaults, v[0], weir_mul(v[1], clip), old, scalar, true, &new_p, slot);
     bench_update(b, 0, new_p);
     bench_update(b, 2, slot[0]);
     bench_update(b, 3, slot[1]);

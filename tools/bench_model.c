@@ -36,7 +36,8 @@ static enum weir_status make_batch(const struct weir_log *log, const struct weir
 
 enum weir_status bench_step_run(struct bench_step *s, int64_t index)
 {
-    enum weir_status status = weir_step_run(s->step, index, (const float *const *)s->data, (const int32_t *const *)s->label);
+    enum weir_status status = weir_step_run(s->step, index, (const float *const *)s->data,
+                                            (const int32_t *const *)s->label);
     return status ? status : weir_wait(weir_step_program(s->step));
 }
 

@@ -146,7 +146,8 @@ static void report(const struct bench_params *p, const struct bench_row *r, stru
     printf("  spread %.0f %%%s\n", 100 * bench_spread(s, p->repeats),
            bench_drift_note(s, p->repeats, drift, sizeof(drift)));
     fflush(stdout);
-    json_t *more = json_pack("{s:s, s:f, s:f}", "group", at->group, "flop", r->flop ? at->work : 0., "bytes", at->bytes);
+    json_t *more = json_pack("{s:s, s:f, s:f}", "group", at->group, "flop", r->flop ? at->work : 0., "bytes",
+                             at->bytes);
     if (least > 0)
         json_object_set_new(more, "roof", json_real(least / at->s));
     bench_add_row(p, at->name, s, p->repeats, more);

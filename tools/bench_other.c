@@ -84,7 +84,8 @@ static weir_value *definite(struct bench_graph *b, const struct bench_row *r)
     weir_value *x = bench_operand(b, weir_shape(r->size[0], n, n));
     if (b->status)
         return NULL;
-    weir_value *row = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 0), *column = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 1);
+    weir_value *row = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 0);
+    weir_value *column = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 1);
     weir_value *eye = weir_cast(weir_eq(row, column), WEIR_F32);
     return weir_add(weir_matmul(x, x, false, true), weir_mul_c(eye, n));
 }

@@ -29,68 +29,95 @@ static double at_y(const struct plot *p, double rate)
     return TOP + PLOT_H * (p->y1 - e) / (p->y1 - p->y0);
 }
 
+static void grid_line(struct plot *p, double x1, double y1, double x2, double y2)
+{
+    weir_strbuf_printf(&p->text, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x1, y1, x2,
+                       y2);
+}
+
+// `how`: further attributes.
+static void open_text(struct plot *p, double x, double y, const char *how)
+{
+    weir_strbuf_printf(&p->text, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, how);
+}
+
+#define MIDDLE "text-anchor=\"middle\""
+#define END "text-anchor=\"end\""
+
 static void axes(struct plot *p)
 {
-    struct weir_strbuf *t = &p->text;
     for (double e = p->x0; e <= p->x1; e += 2) {
         double x = at_x(p, exp2(e));
-        weir_strbuf_printf(t, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#ddd\"/>\n", x, TOP, x, TOP + PLOT_H);
-        weir_strbuf_printf(t, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x, TOP + PLOT_H + 20, exp2(e));
+        grid_line(p, x, TOP, x, TOP + PLOT_H);
+        open_text(p, x, TOP + PLOT_H + 20, MIDDLE);
+        weir_strbuf_printf(&p->text, "%g</text>\n", exp2(e));
     }
     for (double e = p->y0; e <= p->y1; e += 1) {
         double y = at_y(p, pow(10, e));
-        weir_strbuf_printf(t, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", LEFT, y, LEFT + PLOT_W, y);
-        weir_strbuf_printf(t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT - 8, y + 5, pow(10, e - 9));
+        grid_line(p, LEFT, y, LEFT + PLOT_W, y);
+        open_text(p, LEFT - 8, y + 5, END);
+        weir_strbuf_printf(&p->text, "%g</text>\n", pow(10, e - 9));
     }
-    weir_strbuf_printf(t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">FLOP a byte</text>\n", LEFT + PLOT_W / 2,
-                       TOP + PLOT_H + 46);
-    weir_strbuf_printf(t, "<text x=\"20\" y=\"%d\" text-anchor=\"middle\" transform=\"rotate(-90 20 %d)\">GFLOP/s</text>\n",
-                       TOP + PLOT_H / 2, TOP + PLOT_H / 2);
+    open_text(p, LEFT + PLOT_W / 2, TOP + PLOT_H + 46, MIDDLE);
+    weir_strbuf_puts(&p->text, "FLOP a byte</text>\n");
+    open_text(p, LEFT - 8, TOP - 16, END);
+    weir_strbuf_puts(&p->text, "GFLOP/s</text>\n");
 }
 
 // The least of bandwidth · intensity and the peak.
-static void roof(struct plot *p, double bandwidth, double peak, const char *name, const char *dash)
+static void roof(struct plot *p, double bandwidth, double peak, const char *name, bool dashed)
 {
     double knee = peak / bandwidth, from = exp2(p->x0);
     if (bandwidth * from < pow(10, p->y0)) // below the picture: begin where it comes in
         from = pow(10, p->y0) / bandwidth;
     weir_strbuf_printf(&p->text, "<polyline points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\" fill=\"none\" stroke=\"#333\" "
                        "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", at_x(p, from), at_y(p, bandwidth * from),
-                       at_x(p, knee), at_y(p, peak), at_x(p, exp2(p->x1)), at_y(p, peak), dash);
+                       at_x(p, knee), at_y(p, peak), at_x(p, exp2(p->x1)), at_y(p, peak), dashed ? "7 5" : "none");
     double middle = sqrt(from * knee);
-    weir_strbuf_printf(&p->text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s %.0f GB/s</text>\n",
-                       at_x(p, middle) - 8, at_y(p, bandwidth * middle) - 8, name, 1e-9 * bandwidth);
+    if (dashed) // the upper one: its name above it, the other's below
+        open_text(p, at_x(p, middle) - 8, at_y(p, bandwidth * middle) - 8, END);
+    else
+        open_text(p, at_x(p, middle) + 8, at_y(p, bandwidth * middle) + 20, "");
+    weir_strbuf_printf(&p->text, "%s %.0f GB/s</text>\n", name, 1e-9 * bandwidth);
 }
 
-static const struct { const char *group, *color; } colors[] = {
-    { "gemm", "#1b6ac9" }, { "conv", "#d1495b" }, { "attention", "#8f5bd6" }, { "rows", "#2e8b57" }, { "other", "#b07b12" },
+static const struct {
+    const char *group, *color;
+} colors[] = {
+    { "gemm", "#1b6ac9" }, { "conv", "#d1495b" },  { "attention", "#8f5bd6" },
+    { "rows", "#2e8b57" }, { "other", "#b07b12" },
 };
 
-static void points(struct plot *p, const struct bench_point *at, int n)
-{
-    struct weir_strbuf *t = &p->text;
-    for (size_t c = 0; c < WEIR_COUNT(colors); c++) {
-        int y = TOP + 30 + 26 * (int)c;
-        weir_strbuf_printf(t, "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"%s\"/>\n", LEFT + PLOT_W + 30, y - 5, colors[c].color);
-        weir_strbuf_printf(t, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT + PLOT_W + 44, y, colors[c].group);
-        for (int i = 0; i < n; i++)
-            if (!strcmp(at[i].group, colors[c].group)) {
-                weir_strbuf_printf(t, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
-                                   at_x(p, at[i].work / at[i].bytes), at_y(p, at[i].work / at[i].s), colors[c].color);
-                for (const char *s = at[i].name; *s; s++) // "32->32"
-                    *s == '>' ? weir_strbuf_puts(t, "&gt;") : weir_strbuf_write(t, s, 1);
-                weir_strbuf_printf(t, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n", 1e3 * at[i].s,
-                                   1e-9 * at[i].work / at[i].s, 1e-9 * at[i].bytes / at[i].s);
-            }
-    }
-}
-
-// What stands in a text of XML; other characters are dropped.
+// A text as XML has it; control characters and quotes are dropped.
 static void plain(struct weir_strbuf *t, const char *s)
 {
     for (; *s; s++)
-        if (*s >= ' ' && !strchr("<>&\"", *s))
+        if (*s == '<' || *s == '>' || *s == '&')
+            weir_strbuf_puts(t, *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : "&amp;");
+        else if (*s >= ' ' && *s != '"')
             weir_strbuf_write(t, s, 1);
+}
+
+static void point(struct plot *p, const struct bench_point *at, const char *color)
+{
+    weir_strbuf_printf(&p->text, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
+                       at_x(p, at->work / at->bytes), at_y(p, at->work / at->s), color);
+    plain(&p->text, at->name);
+    weir_strbuf_printf(&p->text, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n", 1e3 * at->s,
+                       1e-9 * at->work / at->s, 1e-9 * at->bytes / at->s);
+}
+
+static void points(struct plot *p, const struct bench_point *at, int n)
+{
+    for (size_t c = 0; c < WEIR_COUNT(colors); c++) {
+        int x = LEFT + PLOT_W + 30, y = TOP + 30 + 26 * (int)c;
+        weir_strbuf_printf(&p->text, "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"%s\"/>\n", x, y - 5, colors[c].color);
+        open_text(p, x + 14, y, "");
+        weir_strbuf_printf(&p->text, "%s</text>\n", colors[c].group);
+        for (int i = 0; i < n; i++)
+            if (!strcmp(at[i].group, colors[c].group))
+                point(p, &at[i], colors[c].color);
+    }
 }
 
 enum weir_status bench_svg(const struct bench_params *p, const struct bench_point *at, int n)
@@ -103,17 +130,17 @@ enum weir_status bench_svg(const struct bench_params *p, const struct bench_poin
     struct weir_strbuf *t = &plot.text;
     weir_strbuf_printf(t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
                        "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"15\">\n"
-                       "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"24\" font-size=\"17\">",
-                       WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
+                       "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT);
+    open_text(&plot, LEFT + 20, 24, "font-size=\"17\"");
     plain(t, weir_device_info(p->dev)->name);
     weir_strbuf_puts(t, ", ");
     plain(t, weir_device_info(p->dev)->platform);
     weir_strbuf_puts(t, "</text>\n");
     axes(&plot);
-    roof(&plot, r->copy, r->flops, "memory", "none");
-    roof(&plot, r->cached, r->flops, "caches", "7 5");
-    weir_strbuf_printf(t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">fused multiply-adds %.0f GFLOP/s</text>\n",
-                       LEFT + PLOT_W - 8, at_y(&plot, r->flops) - 8, 1e-9 * r->flops);
+    roof(&plot, r->copy, r->flops, "memory", false);
+    roof(&plot, r->cached, r->flops, "L2 cache", true);
+    open_text(&plot, LEFT + PLOT_W - 8, at_y(&plot, r->flops) - 8, END);
+    weir_strbuf_printf(t, "fused multiply-adds %.0f GFLOP/s</text>\n", 1e-9 * r->flops);
     points(&plot, at, n);
     weir_strbuf_puts(t, "</svg>\n");
     size_t size = t->n;

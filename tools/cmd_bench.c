@@ -80,7 +80,7 @@ static enum weir_status measure(struct bench_params *p, const struct benchmark *
 static const struct benchmark *find(const char *const *words, int n)
 {
     for (size_t i = 0; i < WEIR_COUNT(benchmarks) && n > 0; i++)
-        if (!strcmp(words[0], benchmarks[i].name) && n - 1 >= benchmarks[i].min_words && n - 1 <= benchmarks[i].max_words)
+        if (!strcmp(words[0], benchmarks[i].name) && n > benchmarks[i].min_words && n - 1 <= benchmarks[i].max_words)
             return &benchmarks[i];
     return NULL;
 }
@@ -105,8 +105,8 @@ static int run(int argc, char **argv)
         return EXIT_USAGE;
     const struct benchmark *b = find(words, n_words);
     if (!b) {
-        fprintf(stderr, "weir bench: expected `model RECIPE`, `sample RECIPE`, `op [NAME...]`, `roofline`, `compare A B` or "
-                        "`export RECIPE [KERNEL]` (weir bench --help)\n");
+        fprintf(stderr, "weir bench: expected `model RECIPE`, `sample RECIPE`, `op [NAME...]`, `roofline`, `compare A "
+                        "B` or `export RECIPE [KERNEL]` (weir bench --help)\n");
         return EXIT_USAGE;
     }
     if (repeats && ((p.repeats = atoi(repeats)) < 1 || p.repeats > BENCH_MAX_REPEATS)) {

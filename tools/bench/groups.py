@@ -82,6 +82,7 @@ def ops(session, group):
             for r in result["rows"] if result else []:
                 rows[r["name"]].add(driver, statistics.median(r["s"]), r["s"])
                 roofs.setdefault(r["name"], {}).setdefault(driver, []).append(r.get("roof"))
+                rows[r["name"]].amount = (r["flop"], "GFLOP/s") if r["flop"] else (r["bytes"], "GB/s")
         result = session.run_torch("torch_ops.py", "--repeats", str(session.args.repeats), stdin=json.dumps(listed))
         for r, mine in zip(result["rows"], listed):
             if r["flop"] != mine["flop"]:
@@ -91,11 +92,7 @@ def ops(session, group):
     for r in listed:
         row = rows[r["name"]]
         session.quoted(row, "eager", each)
-        driver, side = row.best(session.weirs), "eager"
-        if r["flop"]:
-            rates = {s: 1e-9 * r["flop"] / statistics.median(row.rounds[s]) for s in (driver, side)}
-            row.notes["gflops"] = {s: round(v, 1) for s, v in rates.items()}
-        shares = [s for s in roofs[r["name"]][driver] if s is not None]
+        shares = [s for s in roofs[r["name"]][row.best(session.weirs)] if s is not None]
         if shares:
             share = statistics.median(shares)
             row.ratios.append(verdict("of roof", share, 0.0, ROOF if group == "rows" else None))

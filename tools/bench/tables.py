@@ -18,6 +18,7 @@ class Row:
         self.samples = {}  # side: all timed runs, a list a round
         self.ratios = []   # what is compared, each with its target
         self.notes = {}
+        self.amount = None  # of work: (FLOP, "GFLOP/s") or (bytes, "GB/s"), for rates
 
     def add(self, side, value, samples=None):
         self.rounds.setdefault(side, []).append(value)
@@ -44,7 +45,14 @@ class Row:
 
     def as_json(self):
         return {"group": self.group, "name": self.name, "unit": self.unit, "rounds": self.rounds,
-                "samples": self.samples, "ratios": self.ratios, **self.notes}
+                "samples": self.samples, "ratios": self.ratios, "amount": self.amount, **self.notes}
+
+    def cell(self, side):
+        if side not in self.rounds:
+            return ""
+        value = statistics.median(self.rounds[side])
+        text = f"{self.scale * value:.{2 if self.scale * value >= 1 else 3}f} {self.unit}"
+        return f"{text} {1e-9 * self.amount[0] / value:6.1f}" if self.amount else text
 
 
 def verdict(name, value, spread, target, atmost=False):
@@ -74,14 +82,12 @@ def show(group, rows, sides):
     if not rows:
         return
     here = [s for s in sides if any(s in row.rounds for row in rows)]
+    rates = sorted({row.amount[1] for row in rows if row.amount})
+    group = f"{group} ({', '.join(['ms', *rates])})" if rates else group
     width = max([len(row.name) for row in rows] + [len(group)])
-    print(f"\n{group:{width}}" + "".join(f" {s:>15}" for s in here))
+    print(f"\n{group:{width}}" + "".join(f" {s:>18}" for s in here))
     for row in rows:
-        line = f"{row.name:{width}}"
-        for side in here:
-            values = row.rounds.get(side)
-            text = f"{row.scale * statistics.median(values):.2f} {row.unit}" if values else ""
-            line += f" {text:>15}"
+        line = f"{row.name:{width}}" + "".join(f" {row.cell(side):>18}" for side in here)
         print("  ".join([line, *(show_ratio(r) for r in row.ratios)]).rstrip())
         for key, value in row.notes.items():
             print(f"{'':{width}}   {key}: {value}")
