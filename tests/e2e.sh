@@ -123,10 +123,41 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 0 "Groups (default: all): gemm" "$tools/compare" --help
     expect 2 "no group 'nonesuch'" "$tools/compare" nonesuch --python nothing
     ;;
+compare) # the table beside a PyTorch that is played: it takes days for everything, or counts other work
+    cat >torch <<'END'
+#!/usr/bin/env python3
+import json, os, sys
+about = {"torch": "played", "threads": 1, "device": sys.argv[-1]}
+if sys.argv[1].endswith("torch_ops.py"):
+    more = int(os.environ.get("MORE_FLOP", "0"))
+    rows = [{"name": r["name"], "s": [1e6, 1e6], "flop": r["flop"] + more} for r in json.load(sys.stdin)]
+    print(json.dumps({"rows": rows, **about}))
+else:
+    print(json.dumps({"s": [1e6, 1e6], "parameters": int(os.environ["PARAMETERS"]), "peak_memory": 1e12, **about}))
+END
+    chmod +x torch
+    on_host() {
+        "$tools/compare" "$@" --weir "$weir" --python "$dir/torch" --drivers system --device host --rounds 1 --repeats 1
+    }
+    expect 0 "4 targets met, 0 missed" on_host gemm --rows 64x128 --json c.json # three rows and their mean
+    grep -qE "^matmul_nt 64x128x32 .* 1000000000.00 ms .* target 1 met" out.txt || fail "no row"
+    grep -qE "^geometric mean .* target 1.1 met" out.txt || fail "no mean"
+    grep -q '"kind": "compare"' c.json && grep -q '"torch": "played"' c.json || fail "c.json lacks its head"
+    expect 1 "FLOP, Weir 524288" env MORE_FLOP=1 "$tools/compare" gemm --rows 64x128x32 --weir "$weir" --python "$dir/torch" \
+        --drivers system --device host --rounds 1 --repeats 1
+    export PARAMETERS=215042
+    expect 0 "2 targets met, 0 missed" on_host steps --rows "batch 256"
+    grep -qE "parameters: 215042" out.txt || fail "no number of parameters"
+    export PARAMETERS=7
+    expect 1 "same number of parameters: [7, 215042]" on_host steps --rows "batch 256"
+    expect 1 "none of the drivers is installed" env OCL_ICD_VENDORS=/nowhere "$tools/compare" \
+        gemm --rows 64x128x32 --weir "$weir" --python "$dir/torch" --drivers pocl --rounds 1 --repeats 1
+    ;;
 bench-device) # what only a device with kernels measures
     need_device
-    expect 0 " GFLOP/s" "$weir" bench roofline --repeats 1 --device "$device"
+    expect 0 " GFLOP/s" "$weir" bench roofline --repeats 1 --device "$device" --json roof.json
     [ "$(grep -cE '(GFLOP|GB)/s$| us$' out.txt)" -eq 5 ] || fail "five figures expected"
+    [ "$("$weir" bench compare roof.json roof.json | grep -c " 1.000$")" -eq 5 ] || fail "five ratios expected"
     expect 0 "% of the roof" "$weir" bench op "softmax_gradient 12544x768" "attention 64x4" --repeats 1 \
         --device "$device" --svg roof.svg --json op.json
     python3 -c 'import sys, xml.dom.minidom as x; sys.exit(len(x.parse("roof.svg").getElementsByTagName("title")) != 2)' ||

@@ -49,6 +49,8 @@ class Session:
         except Missing as missing:
             self.note(str(missing))
             del self.weirs[driver]
+            if not self.weirs:
+                sys.exit("none of the drivers is installed")
             return None
         if "device" not in options:
             self.versions[driver] = {"weir": result["weir"], **result["device"]}
