@@ -30,7 +30,7 @@ IMAGES, SAMPLING_STEPS = 64, 20
 class Session:
     def __init__(self, args, weirs, torch):
         self.args, self.weirs, self.torch = args, weirs, torch  # weirs: {driver: sides.Weir}
-        self.versions, self.rows, self.steps_done = {}, [], None
+        self.versions, self.rows, self.steps_done = {}, [], {}
         self.start = time.monotonic()
 
     @property
@@ -117,43 +117,39 @@ def chosen(session, names):
     return [n for n in names if session.args.rows in (n if isinstance(n, str) else n[0])]
 
 
-def run_steps(session):
-    """Steps of all recipes, once for the two groups that read them: {name: (time row, memory row)}."""
-    if session.steps_done is not None:
-        return session.steps_done
-    session.steps_done = {}
-    for name, recipe, batch, _, _ in chosen(session, STEPS):
-        times, memory = Row("steps", name), Row("memory", name, "MB", 1e-6)
-        session.steps_done[name] = times, memory
-        session.note(f"{name}: one untimed run a side, which fills the caches on disk")
-        for driver in list(session.weirs):
-            session.weir(driver, *model_words(recipe, batch), repeats=1)
-        session.run_torch(*torch_words(recipe, batch, 1, compiled=True))
-        for i in range(session.args.rounds):
-            session.note(f"{name}: round {i + 1} of {session.args.rounds}")
-            counts = set()
-            for side in session.sides:
-                if side in session.weirs:
-                    result = session.weir(side, *model_words(recipe, batch), repeats=session.args.repeats)
-                    if not result:
-                        continue
-                    result = result["rows"][0]
-                else:
-                    result = session.run_torch(*torch_words(recipe, batch, session.args.repeats, side == "compile"))
-                times.add(side, statistics.median(result["s"]), result["s"])
-                memory.add(side, result["peak_memory"])
-                counts.add(result["parameters"])
-            if len(counts) != 1:
-                sys.exit(f"{name}: the sides do not have the same number of parameters: {sorted(counts)}")
-            times.notes["parameters"] = counts.pop()
-    return session.steps_done
+def step_rows(session, name):
+    """The times and the memory of a step, measured once for the two groups that read them."""
+    if name in session.steps_done:
+        return session.steps_done[name]
+    recipe, batch = next((r, b) for n, r, b, _, _ in STEPS if n == name)
+    times, memory = Row("steps", name), Row("memory", name, "MB", 1e-6)
+    session.steps_done[name] = times, memory
+    session.note(f"{name}: one untimed run a side, which fills the caches on disk")
+    for driver in list(session.weirs):
+        session.weir(driver, *model_words(recipe, batch), repeats=1)
+    session.run_torch(*torch_words(recipe, batch, 1, compiled=True))
+    counts = set()
+    for i in range(session.args.rounds):
+        session.note(f"{name}: round {i + 1} of {session.args.rounds}")
+        for side in session.sides:
+            if side in session.weirs:
+                result = session.weir(side, *model_words(recipe, batch), repeats=session.args.repeats)
+                result = result["rows"][0]
+            else:
+                result = session.run_torch(*torch_words(recipe, batch, session.args.repeats, side == "compile"))
+            times.add(side, statistics.median(result["s"]), result["s"])
+            memory.add(side, result["peak_memory"])
+            counts.add(result["parameters"])
+    if len(counts) != 1:
+        sys.exit(f"{name}: the sides do not have the same number of parameters: {sorted(counts)}")
+    times.notes["parameters"] = counts.pop()
+    return times, memory
 
 
 def steps(session):
-    done = run_steps(session)
     rows = []
     for name, _, _, eager, compiled in chosen(session, STEPS):
-        row = done[name][0]
+        row = step_rows(session, name)[0]
         session.quoted(row, "eager", eager)
         session.quoted(row, "compile", compiled)
         rows.append(row)
@@ -161,10 +157,9 @@ def steps(session):
 
 
 def memory(session):
-    done = run_steps(session)
     rows = []
     for name in chosen(session, MODELS):
-        row = done[name][1]
+        row = step_rows(session, name)[1]
         row.compare("eager", row.best(session.weirs), "eager", MEMORY, atmost=True)
         rows.append(row)
     session.finish("memory above what the process held", rows)
