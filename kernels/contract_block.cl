@@ -7,7 +7,7 @@
 // CT_BOUND 1: b is an image without a border and the terms are output pixels (image, and three
 // spatial loops); the columns are kernel pixels (three loops) and channels. The terms of a kernel
 // pixel that fall outside are left out: along axis i, term t and kernel pixel c meet at
-// t CT_STRIDE<i> + c CT_DILATION<i> - CT_PAD<i>, which is inside from 0 to CT_IN<i> - 1.
+// t CT_STRIDE<i> + c CT_DILATION<i> + CT_ORIGIN<i>, which is inside from 0 to CT_IN<i> - 1.
 //
 // Geometry: local 1; global = parts of rows, parts of panels, batches (x chunks if CT_SPLIT).
 #pragma OPENCL FP_CONTRACT OFF
@@ -38,9 +38,9 @@
 #define CT_DILATION0 0
 #define CT_DILATION1 0
 #define CT_DILATION2 0
-#define CT_PAD0 0
-#define CT_PAD1 0
-#define CT_PAD2 0
+#define CT_ORIGIN0 0
+#define CT_ORIGIN1 0
+#define CT_ORIGIN2 0
 #define CT_IN0 CT_TERM1
 #define CT_IN1 CT_TERM2
 #define CT_IN2 CT_TERM3
@@ -48,8 +48,8 @@
 #define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
 #define CT_ALL_PANELS (CT_COL0 * CT_COL1 * CT_COL2 * CT_PANELS)
 #define CT_INSIDE(i, t, c)                                             \
-    ((t) * CT_STRIDE##i + (c) * CT_DILATION##i - CT_PAD##i >= 0 &&     \
-     (t) * CT_STRIDE##i + (c) * CT_DILATION##i - CT_PAD##i < CT_IN##i)
+    ((t) * CT_STRIDE##i + (c) * CT_DILATION##i + CT_ORIGIN##i >= 0 &&     \
+     (t) * CT_STRIDE##i + (c) * CT_DILATION##i + CT_ORIGIN##i < CT_IN##i)
 
 // For each run of terms k to k + run - 1 along the innermost loop, from term begin up to end:
 // the body, with the run's coordinates k0 to k3.
@@ -130,11 +130,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
             const CT_INT panel = q % CT_PANELS, c = q / CT_PANELS;
             const CT_INT c2 = c % CT_COL2, c1 = c / CT_COL2 % CT_COL1, c0 = c / (CT_COL2 * CT_COL1);
             if (q == q_first || (CT_BOUND && panel == 0)) {
-                const CT_INT skip = CT_BOUND && CT_PAD2 > c2 * CT_DILATION2
-                    ? CT_DIV_UP(CT_PAD2 - c2 * CT_DILATION2, CT_STRIDE2) : 0;
-                const CT_INT stop = CT_BOUND
-                    ? (CT_IN2 - 1 + CT_PAD2 - c2 * CT_DILATION2 + CT_STRIDE2) / CT_STRIDE2
-                    : CT_TERM3;
+                const CT_INT edge = CT_ORIGIN2 + c2 * CT_DILATION2; // where term 0 reads
+                const CT_INT skip = CT_BOUND && edge < 0 ? CT_DIV_UP(-edge, CT_STRIDE2) : 0;
+                const CT_INT stop =
+                    CT_BOUND ? (CT_IN2 - 1 - edge + CT_STRIDE2) / CT_STRIDE2 : CT_TERM3;
                 n = 0;
                 CT_FOR_RUNS(begin, end) {
                     if (CT_BOUND && (!CT_INSIDE(0, k1, c0) || !CT_INSIDE(1, k2, c1)))

@@ -84,6 +84,10 @@
 #undef CT_TILE_W
 #undef CT_PANEL
 #undef CT_BLOCK
+#undef CT_DOWN
+#undef CT_A_PIXEL0
+#undef CT_A_PIXEL1
+#undef CT_A_PIXEL2
 #undef CT_ROWS
 #undef CT_ACROSS
 #undef CT_BOUND
@@ -93,9 +97,9 @@
 #undef CT_DILATION0
 #undef CT_DILATION1
 #undef CT_DILATION2
-#undef CT_PAD0
-#undef CT_PAD1
-#undef CT_PAD2
+#undef CT_ORIGIN0
+#undef CT_ORIGIN1
+#undef CT_ORIGIN2
 #undef CT_IN0
 #undef CT_IN1
 #undef CT_IN2

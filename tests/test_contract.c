@@ -44,6 +44,12 @@ static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
 static int n_known;
 
+// How many texts with a line there were: that a case takes the kernel that it is for.
+static struct {
+    const char *line;
+    int n;
+} seen[] = {{"#define CT_DOWN ("}, {"#define CT_BOUND (1)"}, {"#define CT_BOUND (0)"}};
+
 static char *replace(const char *text, const char *name)
 {
     struct weir_strbuf t = {0};
@@ -62,6 +68,8 @@ const char *weir_emit_kernel(struct weir_emit *e, const char *hint, const char *
             return known_name[i];
     struct weir_strbuf name = {0};
     weir_strbuf_printf(&name, "%s_%d", hint, n_known);
+    for (size_t i = 0; i < WEIR_COUNT(seen); i++)
+        seen[i].n += strstr(text, seen[i].line) != NULL;
     known[n_known] = strdup(text);
     known_name[n_known] = weir_strbuf_finish(&name);
     char *full = replace(text, known_name[n_known]);
@@ -448,6 +456,19 @@ static const struct spec specs[] = {
     EACH(.images = 9, .in = {28, 28}, .cin = 1, .cout = 16, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}})
     EACH(.images = 0, .in = {4, 4}, .cin = 2, .cout = 3, .ker = {3, 3})
 };
+// What the kernels without a border take (contract_window.cl, contract_block.cl): windows that hang over
+// every edge, or lie outside altogether; several chunks, parts of rows and panels; epilogues.
+static const struct spec edge_specs[] = {
+    EACH(.images = 3, .in = {9, 11}, .cin = 32, .cout = 40, .ker = {3, 2}, .p = {.stride = {2, 1}, .dilation = {1, 2}, .pad_lo = {1, 2}, .pad_hi = {0, 1}, .groups = 2}, .epilogue = true)
+    EACH(.images = 2, .in = {7, 7}, .cin = 32, .cout = 70, .ker = {3, 3}, .p = {.dilation = {2, 2}, .pad_lo = {2, 2}, .pad_hi = {2, 2}})
+    EACH(.images = 2, .in = {5, 6, 7}, .cin = 16, .cout = 33, .ker = {3, 2, 3}, .p = {.pad_lo = {1, 0, 1}, .pad_hi = {1, 1, 1}})
+    EACH(.images = 3, .in = {40}, .cin = 48, .cout = 17, .ker = {5}, .p = {.pad_lo = {4}})
+    EACH(.images = 2, .in = {6, 6}, .cin = 160, .cout = 27, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}}, .epilogue = true)
+    EACH(.images = 3, .in = {3, 3}, .cin = 16, .cout = 16, .ker = {3, 3}, .p = {.pad_lo = {4, 4}, .pad_hi = {5, 3}})
+    EACH(.images = 6, .in = {10, 17}, .cin = 16, .cout = 53, .ker = {3, 3}, .p = {.stride = {3, 2}, .pad_lo = {1, 1}, .pad_hi = {1, 1}})
+    {MATMUL, .m = 37, .k = 4200, .n = 144, .ta = true, .epilogue = true},
+    {MATMUL, .m = 2, .k = 4096, .n = 128, .ta = true},
+};
 static const struct spec tile_specs[] = {
     {MATMUL, .m = 131, .k = 48, .n = 132},
     {MATMUL, .m = 36, .k = 1028, .n = 135, .ta = true, .tb = true, .epilogue = true},
@@ -465,6 +486,28 @@ static void run_on(uint32_t hidden, size_t n)
 START_TEST(wide)
 {
     run_on(0, WEIR_COUNT(specs));
+}
+END_TEST
+
+// units: from how many the parts of a launch are cut, and whether a sum is split.
+static void run_edges(int units)
+{
+    weir_device *dev = open_device(0);
+    dev->info.caps.compute_units = units;
+    run_specs(dev, edge_specs, (int)WEIR_COUNT(edge_specs), NULL);
+    weir_device_close(&dev);
+}
+
+START_TEST(edges)
+{
+    static const int least[] = {8, 6, 2};
+    for (size_t i = 0; i < WEIR_COUNT(seen); i++)
+        seen[i].n = 0;
+    run_edges(1);
+    for (size_t i = 0; i < WEIR_COUNT(seen); i++)
+        ck_assert_msg(seen[i].n >= least[i], "%s in %d kernels", seen[i].line, seen[i].n);
+    run_edges(3);
+    run_edges(100);
 }
 END_TEST
 
@@ -516,6 +559,7 @@ int main(int argc, char **argv)
     TCase *tc = tcase_create("wide"), *groups = tcase_create("grouped");
     tcase_set_timeout(tc, 280);
     tcase_add_test(tc, wide);
+    tcase_add_test(tc, edges);
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
     tcase_set_timeout(groups, 280);

@@ -3,7 +3,7 @@
 // where a window reaches outside), so that every address is affine. The input gradient of a strided
 // convolution is one gather a phase (output position mod stride), each with the taps that reach it;
 // the chunks of 512 still count the absent ones.
-#include "compile/contract.h"
+#include "compile/contract_parts.h"
 
 #include "base/log.h"
 #include "device/kernel_text.h"
@@ -114,14 +114,19 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
     }
 }
 
-// Pads m if pixels min .. max are not all inside.
-static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min,
-                        const int64_t *max)
+static bool has_pixels(const struct image *m, const int64_t *min, const int64_t *max)
 {
     bool inside = true;
     for (int i = 0; i < 3; i++)
         inside &= min[i] >= 0 && max[i] < m->dim[i];
-    if (!inside)
+    return inside;
+}
+
+// Pads m if pixels min .. max are not all inside.
+static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min,
+                        const int64_t *max)
+{
+    if (!has_pixels(m, min, max))
         pad_image(e, m, min, max, (const int64_t[]){1, 1, 1});
 }
 
@@ -150,42 +155,66 @@ static void window(const struct conv *c, int64_t *min, int64_t *max)
     }
 }
 
+static struct weir_bound bound_of(const struct conv *c, const struct image *x)
+{
+    struct weir_bound b = {0};
+    for (int i = 0; i < 3; i++) {
+        b.stride[i] = c->stride[i];
+        b.dilation[i] = c->dilation[i];
+        b.origin[i] = -c->pad[i];
+        b.in[i] = x->dim[i];
+        b.pixel[i] = x->stride[i];
+    }
+    return b;
+}
+
+static struct weir_gather conv_gather(const struct weir_emit *e, const struct conv *c,
+                                      const struct image *x, const int64_t *first)
+{
+    struct weir_gather g = {.hint = "conv", .a = x->source, .b.arg = weir_emit_arg(&e->in[1])};
+    int64_t cout = c->groups * c->cout, pixels = c->out[0] * c->out[1] * c->out[2];
+    unit_axes(&g);
+    g.a0 = origin(x, first);
+    g.batch[5] = (struct weir_axis){c->groups, c->cin * x->sc, c->cout * c->w_o, c->cout};
+    g.row[0] = (struct weir_axis){x->n, x->sn, 0, pixels * cout};
+    g.col[3] = (struct weir_axis){c->cout, 0, c->w_o, 1};
+    g.term[3] = (struct weir_axis){c->cin, x->sc, c->w_c, 0};
+    for (int i = 2; i >= 0; i--) {
+        pixels /= c->out[i];
+        g.row[1 + i] = (struct weir_axis){c->out[i], c->stride[i] * x->stride[i], 0, 0};
+        g.term[i] = (struct weir_axis){c->ker[i], c->dilation[i] * x->stride[i], c->w_k[i], 0};
+    }
+    g.row[3].o = cout;
+    g.row[2].o = c->out[2] * cout;
+    g.row[1].o = c->out[1] * c->out[2] * cout;
+    g.chunks = (c->ker[0] * c->ker[1] * c->ker[2] * c->cin + 511) / 512;
+    return g;
+}
+
+// True if g, which reads pixels that are not there, has a kernel that knows where they end.
+static bool take_bound(const struct weir_emit *e, struct weir_gather *g, struct weir_bound bound)
+{
+    if (!weir_window_fits(e, g))
+        return false;
+    g->bound = bound;
+    g->bound.of = WEIR_BOUND_A;
+    g->a0 = 0;
+    return true;
+}
+
 static enum weir_status emit_conv(struct weir_emit *e)
 {
     struct conv c;
     conv_of(e->v, &e->in[0], &e->in[1], &e->out[0], &c);
     struct image x = image_of(&e->in[0]);
-    int64_t min[3], max[3], cout = c.groups * c.cout, pixels = c.out[0] * c.out[1] * c.out[2];
+    int64_t min[3], max[3];
     window(&c, min, max);
-    need_pixels(e, &x, min, max);
-    struct weir_gather g = {.hint = "conv", .a = x.source, .b.arg = weir_emit_arg(&e->in[1])};
-    unit_axes(&g);
-    g.a0 = origin(&x, min);
-    g.batch[5] = (struct weir_axis){c.groups, c.cin * x.sc, c.cout * c.w_o, c.cout};
-    g.row[0] = (struct weir_axis){x.n, x.sn, 0, pixels * cout};
-    g.col[3] = (struct weir_axis){c.cout, 0, c.w_o, 1};
-    g.term[3] = (struct weir_axis){c.cin, x.sc, c.w_c, 0};
-    for (int i = 2; i >= 0; i--) {
-        pixels /= c.out[i];
-        g.row[1 + i] = (struct weir_axis){c.out[i], c.stride[i] * x.stride[i], 0, 0};
-        g.term[i] = (struct weir_axis){c.ker[i], c.dilation[i] * x.stride[i], c.w_k[i], 0};
+    struct weir_gather g = conv_gather(e, &c, &x, min);
+    if (!has_pixels(&x, min, max) && !take_bound(e, &g, bound_of(&c, &x))) {
+        need_pixels(e, &x, min, max);
+        g = conv_gather(e, &c, &x, min);
     }
-    g.row[3].o = cout;
-    g.row[2].o = c.out[2] * cout;
-    g.row[1].o = c.out[1] * c.out[2] * cout;
-    g.chunks = (c.ker[0] * c.ker[1] * c.ker[2] * c.cin + 511) / 512;
     return weir_gather_emit(e, &g);
-}
-
-static void bound_of(const struct conv *c, struct weir_bound *b)
-{
-    b->used = true;
-    for (int i = 0; i < 3; i++) {
-        b->stride[i] = c->stride[i];
-        b->dilation[i] = c->dilation[i];
-        b->pad[i] = c->pad[i];
-        b->in[i] = c->in[i];
-    }
 }
 
 // dw: the sums run over output pixels. Few input channels would leave vectors over them empty, so
@@ -201,12 +230,14 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     int64_t min[3], max[3];
     window(&c, min, max);
     struct weir_gather g = {.hint = "conv_weight_grad"};
-    if (wide && by_vectors && c.ker[0] * c.ker[1] * c.ker[2] > 1)
-        bound_of(&c, &g.bound);
-    else if (wide && !by_vectors)
+    if (wide && by_vectors && c.ker[0] * c.ker[1] * c.ker[2] > 1) {
+        g.bound = bound_of(&c, &x);
+        g.bound.of = WEIR_BOUND_B;
+    } else if (wide && !by_vectors)
         pad_image(e, &x, min, max, (const int64_t[]){1, 1, 1});
-    else
+    else {
         need_pixels(e, &x, min, max);
+    }
     g.a = y.source, g.b = x.source;
     unit_axes(&g);
     g.b0 = origin(&x, min);
@@ -276,8 +307,9 @@ static const int64_t *cuts(struct weir_emit *e, const struct conv *c, const stru
     return cut;
 }
 
-static enum weir_status emit_phase(struct weir_emit *e, const struct conv *c, const struct image *y,
-                                   const struct phase *p)
+static enum weir_status phase_gather(struct weir_emit *e, const struct conv *c,
+                                     const struct image *y, const struct phase *p,
+                                     struct weir_gather *out)
 {
     struct weir_gather g = {
         .hint = "conv_input_grad", .a = y->source, .b.arg = weir_emit_arg(&e->in[1])};
@@ -308,7 +340,21 @@ static enum weir_status emit_phase(struct weir_emit *e, const struct conv *c, co
         if (!g.cut)
             return WEIR_NOMEM;
     }
-    return weir_gather_emit(e, &g);
+    *out = g;
+    return WEIR_OK;
+}
+
+static struct weir_bound phase_bound(const struct phase *p, const struct image *y)
+{
+    struct weir_bound b = {0};
+    for (int i = 0; i < 3; i++) {
+        b.stride[i] = 1;
+        b.dilation[i] = -p[i].back;
+        b.origin[i] = p[i].y0;
+        b.in[i] = y->dim[i];
+        b.pixel[i] = y->stride[i];
+    }
+    return b;
 }
 
 // The pixels of dy that the phases read.
@@ -327,31 +373,53 @@ static void phase_range(const struct conv *c, int64_t *min, int64_t *max)
     }
 }
 
+// Phase f of as many as the strides' product.
+static void phases_of(const struct conv *c, int64_t f, struct phase *p)
+{
+    p[0] = phase_of(c, 0, f / (c->stride[2] * c->stride[1]));
+    p[1] = phase_of(c, 1, f / c->stride[2] % c->stride[1]);
+    p[2] = phase_of(c, 2, f % c->stride[2]);
+}
+
+// dy spread out by the stride, with zeros between: then an ordinary convolution of stride 1 over it.
+static void spread_image(struct weir_emit *e, struct conv *c, struct image *y)
+{
+    int64_t min[3], max[3], step[3];
+    for (int i = 0; i < 3; i++) {
+        step[i] = c->stride[i];
+        min[i] = c->pad[i] - (c->ker[i] - 1) * c->dilation[i];
+        max[i] = c->in[i] - 1 + c->pad[i];
+        c->stride[i] = 1;
+    }
+    pad_image(e, y, min, max, step);
+}
+
 static enum weir_status emit_conv_input_grad(struct weir_emit *e)
 {
     struct conv c;
     conv_of(e->v, &e->out[0], &e->in[1], &e->in[0], &c);
     struct image y = image_of(&e->in[0]);
-    int64_t min[3], max[3];
-    if (c.stride[0] * c.stride[1] * c.stride[2] > MAX_PHASES) {
-        // dy spread out by the stride: an ordinary convolution of stride 1 over it
-        int64_t step[3];
-        for (int i = 0; i < 3; i++) {
-            step[i] = c.stride[i];
-            min[i] = c.pad[i] - (c.ker[i] - 1) * c.dilation[i];
-            max[i] = c.in[i] - 1 + c.pad[i];
-            c.stride[i] = 1;
-        }
-        pad_image(e, &y, min, max, step);
+    int64_t min[3], max[3], phases = c.stride[0] * c.stride[1] * c.stride[2];
+    struct phase p[3];
+    struct weir_gather g;
+    if (phases > MAX_PHASES) {
+        spread_image(e, &c, &y);
+        phases = 1;
     } else {
         phase_range(&c, min, max);
+        phases_of(&c, 0, p);
+        enum weir_status status = phase_gather(e, &c, &y, p, &g);
+        if (status != WEIR_OK)
+            return status;
+        if (phases == 1 && !has_pixels(&y, min, max) && take_bound(e, &g, phase_bound(p, &y)))
+            return weir_gather_emit(e, &g);
         need_pixels(e, &y, min, max);
     }
-    for (int64_t f = 0; f < c.stride[0] * c.stride[1] * c.stride[2]; f++) {
-        struct phase p[3] = {phase_of(&c, 0, f / (c.stride[2] * c.stride[1])),
-                             phase_of(&c, 1, f / c.stride[2] % c.stride[1]),
-                             phase_of(&c, 2, f % c.stride[2])};
-        enum weir_status status = emit_phase(e, &c, &y, p);
+    for (int64_t f = 0; f < phases; f++) {
+        phases_of(&c, f, p);
+        enum weir_status status = phase_gather(e, &c, &y, p, &g);
+        if (status == WEIR_OK)
+            status = weir_gather_emit(e, &g);
         if (status != WEIR_OK)
             return status;
     }

@@ -19,12 +19,15 @@ struct weir_gather_source {
     bool slack; // 15 floats beyond its last element may be read
 };
 
-// Where b is an image without a border: along spatial axis i, the term of output pixel t (axis 1 + i)
-// and the column of kernel pixel c (axis i) meet at pixel t stride + c dilation - pad, and there is no
-// such term unless that is 0 .. in - 1.
+// An operand that is an image without a border. A pixel of the result (loop r) and a kernel pixel
+// (loop k) meet along spatial axis i at pixel r stride + k dilation + origin, which is there from 0 to
+// in - 1 only. WEIR_BOUND_A: rows are images and three spatial loops, terms three kernel loops and
+// channels. WEIR_BOUND_B: terms are images and three spatial loops, columns three kernel loops and
+// channels. Only the kernels of wide devices know it.
 struct weir_bound {
-    bool used;
-    int64_t stride[3], dilation[3], pad[3], in[3];
+    enum { WEIR_BOUND_NONE, WEIR_BOUND_A, WEIR_BOUND_B } of;
+    int64_t stride[3], dilation[3], origin[3], in[3];
+    int64_t pixel[3]; // from pixel to pixel, elements
 };
 
 // Unused axes have n = 1; the innermost loop is the last entry.
@@ -35,7 +38,7 @@ struct weir_gather {
     const int64_t
         *cut; // chunks entries: terms present before the end of chunk c; NULL = all present
     struct weir_gather_source a, b;
-    struct weir_bound bound; // weight gradients on wide devices
+    struct weir_bound bound;
     const char *hint; // part of kernel names
 };
 

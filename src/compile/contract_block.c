@@ -15,7 +15,7 @@
 
 bool weir_block_fits(const struct weir_gather *g)
 {
-    if (g->bound.used)
+    if (g->bound.of == WEIR_BOUND_B)
         return true;
     // Copying pays where many panels read a copy, and sums are so long that a core's cache holds
     // neither operand.
@@ -45,17 +45,6 @@ static struct part choose_part(const struct weir_gather *g, int tile, int vecs, 
     return p;
 }
 
-static void define_bound(struct weir_strbuf *t, const struct weir_bound *b)
-{
-    weir_strbuf_puts(t, "#define CT_BOUND 1\n");
-    for (int i = 0; i < 3; i++)
-        weir_strbuf_printf(t,
-                           "#define CT_STRIDE%d %lld\n#define CT_DILATION%d %lld\n"
-                           "#define CT_PAD%d %lld\n#define CT_IN%d %lld\n",
-                           i, (long long)b->stride[i], i, (long long)b->dilation[i], i,
-                           (long long)b->pad[i], i, (long long)b->in[i]);
-}
-
 // The kernel for whole panels, or for the columns that are left.
 static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
                          const struct weir_split *s, const struct part *p,
@@ -70,8 +59,9 @@ static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
     define1(&t, "ROWS", p->rows);
     define1(&t, "ACROSS", p->across);
     define1(&t, "PANEL", 16 * p->vecs);
-    if (g->bound.used)
-        define_bound(&t, &g->bound);
+    define1(&t, "BOUND", g->bound.of == WEIR_BOUND_B);
+    if (g->bound.of == WEIR_BOUND_B)
+        weir_bound_define(&t, &g->bound);
     weir_strbuf_puts(&t, weir_kernel_text("contract_block.cl"));
     l->kernel = weir_emit_kernel_buf(e, g->hint, &t);
     l->label = g->hint;

@@ -90,6 +90,16 @@ void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g)
     define1(t, "CHUNKS", g->chunks);
 }
 
+void weir_bound_define(struct weir_strbuf *t, const struct weir_bound *b)
+{
+    for (int i = 0; i < 3; i++)
+        weir_strbuf_printf(t,
+                           "#define CT_STRIDE%d %lld\n#define CT_DILATION%d (%lld)\n"
+                           "#define CT_ORIGIN%d (%lld)\n#define CT_IN%d %lld\n",
+                           i, (long long)b->stride[i], i, (long long)b->dilation[i], i,
+                           (long long)b->origin[i], i, (long long)b->in[i]);
+}
+
 // The last axis of the result, from which epilogues count columns.
 static int64_t last_extent(const struct weir_emit *e)
 {
@@ -229,11 +239,12 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
             g.term[i] = (struct weir_axis){.n = 1};
         g.chunks = 0;
     }
-    collapse(g.row, 4);
-    if (!g.bound.used) {
+    if (g.bound.of != WEIR_BOUND_A) // a bound speaks of loops as they are
+        collapse(g.row, 4);
+    if (g.bound.of != WEIR_BOUND_B)
         collapse(g.col, 4);
+    if (g.bound.of == WEIR_BOUND_NONE)
         collapse(g.term, 4);
-    }
     collapse(g.batch, 6);
     if (extent(g.term, 4) > INT32_MAX / 2)
         return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s: a sum over %lld terms", g.hint,
@@ -242,5 +253,7 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
         return emit_int(e, &g);
     if (!weir_device_has(e->dev, WEIR_CAP_WIDE))
         return weir_gather_emit_grouped(e, &g);
+    if (g.bound.of == WEIR_BOUND_A)
+        return weir_gather_emit_window(e, &g);
     return weir_block_fits(&g) ? weir_gather_emit_block(e, &g) : weir_gather_emit_wide(e, &g);
 }

@@ -62,8 +62,7 @@ static struct weir_split choose_split(struct weir_emit *e, const struct weir_gat
     return weir_split_make(e, g);
 }
 
-// Copies columns of b into panels; g is then changed to read those.
-static int64_t pack(struct weir_emit *e, struct weir_gather *g, int vecs)
+int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs)
 {
     const int step = 16;
     int64_t width = 16 * vecs, panels = div_up(g->col[3].n, width), terms = extent(g->term, 4);
@@ -146,7 +145,7 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
 {
     int64_t panel = 16 * vecs;
     if (!in_place(&g))
-        panel = pack(e, &g, vecs);
+        panel = weir_gather_pack(e, &g, vecs);
     l->args[l->n_args++] = g.a.arg;
     l->args[l->n_args++] = g.b.arg;
     struct weir_strbuf t = {0};
