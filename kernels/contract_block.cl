@@ -46,6 +46,7 @@
 #define CT_IN2 CT_TERM3
 #endif
 #define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
+#define CT_NEW_LIST (CT_BOUND ? 0 : -1) // the panel at which the terms change
 #define CT_ALL_PANELS (CT_COL0 * CT_COL1 * CT_COL2 * CT_PANELS)
 #define CT_INSIDE(i, t, c)                                             \
     ((t) * CT_STRIDE##i + (c) * CT_DILATION##i + CT_ORIGIN##i >= 0 &&     \
@@ -129,7 +130,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         for (int q = q_first; q < q_end; q++) {
             const CT_INT panel = q % CT_PANELS, c = q / CT_PANELS;
             const CT_INT c2 = c % CT_COL2, c1 = c / CT_COL2 % CT_COL1, c0 = c / (CT_COL2 * CT_COL1);
-            if (q == q_first || (CT_BOUND && panel == 0)) {
+            if (q == q_first || panel == CT_NEW_LIST) {
                 const CT_INT edge = CT_ORIGIN2 + c2 * CT_DILATION2; // where term 0 reads
                 const CT_INT skip = CT_BOUND && edge < 0 ? CT_DIV_UP(-edge, CT_STRIDE2) : 0;
                 const CT_INT stop =
@@ -205,6 +206,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #endif
 }
 #undef CT_PANELS
+#undef CT_NEW_LIST
 #undef CT_ALL_PANELS
 #undef CT_INSIDE
 #undef CT_FOR_RUNS
