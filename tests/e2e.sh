@@ -123,35 +123,52 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 0 "Groups (default: all): gemm" "$tools/compare" --help
     expect 2 "no group 'nonesuch'" "$tools/compare" nonesuch --python nothing
     ;;
-compare) # the table beside a PyTorch that is played: it takes days for everything, or counts other work
+compare) # the table of sides that are played: all of its rows, and what makes it stop
     cat >torch <<'END'
-#!/usr/bin/env python3
-import json, os, sys
-about = {"torch": "played", "threads": 1, "device": sys.argv[-1]}
-if sys.argv[1].endswith("torch_ops.py"):
-    more = int(os.environ.get("MORE_FLOP", "0"))
-    rows = [{"name": r["name"], "s": [1e6, 1e6], "flop": r["flop"] + more} for r in json.load(sys.stdin)]
-    print(json.dumps({"rows": rows, **about}))
-else:
-    print(json.dumps({"s": [1e6, 1e6], "parameters": int(os.environ["PARAMETERS"]), "peak_memory": 1e12, **about}))
+#!/bin/bash
+about='"torch": "played", "threads": 1, "device": "cpu"'
+case $1 in
+*torch_ops.py) # days for each, and work as given
+    sed -E -e 's/"flop": ([0-9]*)[.0-9]*/"s": [1e6], "flop": \1'"$MORE_FLOP/g" -e 's/^/{ "rows": /' -e "s/\$/, $about }/" ;;
+*) echo "{ \"s\": [1.25, 1.5, 1.75], \"parameters\": 3, \"peak_memory\": 1e9, $about }" ;;
+esac
 END
-    chmod +x torch
-    on_host() {
-        "$tools/compare" "$@" --weir "$weir" --python "$dir/torch" --drivers system --device host --rounds 1 --repeats 1
+    cat >weir <<'END'
+#!/bin/bash
+s=1.0 memory=2e8
+while [ $# -gt 0 ]; do
+    case $1 in --off) s=2.0 memory=6e8 ;; --json) path=$2 ;; esac
+    shift
+done
+echo '{ "weir": "played", "device": { "name": "it" }, "rows": [ { "s": ['$s'], "peak_memory": '$memory', "compile_s": 20,
+    "first_step_s": 2, "parameters": '"${PARAMETERS:-3}"' } ] }' >"$path"
+END
+    chmod +x torch weir
+    compare() {
+        "$tools/compare" "$@" --python "$dir/torch" --drivers system --device host --rounds 1 --repeats 1
     }
-    expect 0 "4 targets met, 0 missed" on_host gemm --rows 64x128 --json c.json # three rows and their mean
+    expect 0 "4 targets met, 0 missed" compare gemm --rows 64x128 --weir "$weir" --json c.json # three rows and their mean
     grep -qE "^matmul_nt 64x128x32 .* 1000000000.00 ms .* target 1 met" out.txt || fail "no row"
     grep -qE "^geometric mean .* target 1.1 met" out.txt || fail "no mean"
     grep -q '"kind": "compare"' c.json && grep -q '"torch": "played"' c.json || fail "c.json lacks its head"
-    expect 1 "FLOP, Weir 524288" env MORE_FLOP=1 "$tools/compare" gemm --rows 64x128x32 --weir "$weir" --python "$dir/torch" \
-        --drivers system --device host --rounds 1 --repeats 1
-    export PARAMETERS=215042
-    expect 0 "2 targets met, 0 missed" on_host steps --rows "batch 256"
-    grep -qE "parameters: 215042" out.txt || fail "no number of parameters"
-    export PARAMETERS=7
-    expect 1 "same number of parameters: [7, 215042]" on_host steps --rows "batch 256"
-    expect 1 "none of the drivers is installed" env OCL_ICD_VENDORS=/nowhere "$tools/compare" \
-        gemm --rows 64x128x32 --weir "$weir" --python "$dir/torch" --drivers pocl --rounds 1 --repeats 1
+    expect 1 "PyTorch counts 5242881 FLOP, Weir 524288" env MORE_FLOP=1 "$tools/compare" gemm --rows 64x128x32 --python "$dir/torch" \
+        --weir "$weir" --drivers system --device host --rounds 1 --repeats 1
+    expect 0 "9 targets met, 6 missed" compare steps sampling memory compile host off --weir "$dir/weir"
+    while read -r line; do
+        grep -qE "^$line$" out.txt || { cat out.txt; fail "no row '$line'"; }
+    done <<'END'
+fashion-unet +1000.00 ms +1500.00 ms +1500.00 ms +eager +1.50 +target 1.4 met +compile +1.50 +target 1.2 met
+toy, batch 256 +1000.00 ms +1500.00 ms +1500.00 ms +eager +1.50 +target 4 MISSED +compile +1.50 +target 4 MISSED
+fashion-dit, 64 images, 20 steps +1000.00 ms +1500.00 ms +eager +1.50 +target 1.5 met
+fashion-unet +200.00 MB +1000.00 MB +1000.00 MB +eager +0.20 +at most 0.5 met
+fashion-unet, cold +21.00 s +system +21.00 +at most 30 met
+fashion-unet, warm +21.00 s +system +21.00 +at most 1 MISSED
+fashion-unet step +1000.00 ms +1000.00 ms +host/system +1.00 +at most 6 met
+fashion-unet without plan +1000.00 ms +2000.00 ms +off/all +2.00
+END
+    PARAMETERS=7 expect 1 "same number of parameters: [3, 7]" compare steps --rows "batch 256" --weir "$dir/weir"
+    expect 1 "none of the drivers is installed" env OCL_ICD_VENDORS=/nowhere "$tools/compare" gemm --drivers pocl \
+        --python "$dir/torch" --weir "$weir"
     ;;
 bench-device) # what only a device with kernels measures
     need_device

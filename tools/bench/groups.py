@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 
-from sides import Missing
 from tables import Row, geometric_mean, show, verdict
 
 MODELS = ("fashion-unet", "fashion-dit")
@@ -41,17 +40,8 @@ class Session:
         print(f"{time.monotonic() - self.start:6.0f} s  {text}", file=sys.stderr, flush=True)
 
     def weir(self, driver, *words, **options):
-        """The result of one `weir bench`, or None where the driver is not installed (said once)."""
-        if driver not in self.weirs:
-            return None
-        try:
-            result = self.weirs[driver].bench(*words, **options)
-        except Missing as missing:
-            self.note(str(missing))
-            del self.weirs[driver]
-            if not self.weirs:
-                sys.exit("none of the drivers is installed")
-            return None
+        """The result of one `weir bench`."""
+        result = self.weirs[driver].bench(*words, **options)
         if "device" not in options:
             self.versions[driver] = {"weir": result["weir"], **result["device"]}
         return result
@@ -79,9 +69,9 @@ def ops(session, group):
     roofs = {}
     for i in range(session.args.rounds if listed else 0):
         session.note(f"{group}: round {i + 1} of {session.args.rounds}")
-        for driver in list(session.weirs):
+        for driver in session.weirs:
             result = session.weir(driver, "op", *rows, repeats=session.args.repeats)
-            for r in result["rows"] if result else []:
+            for r in result["rows"]:
                 rows[r["name"]].add(driver, statistics.median(r["s"]), r["s"])
                 roofs.setdefault(r["name"], {}).setdefault(driver, []).append(r.get("roof"))
                 rows[r["name"]].amount = (r["flop"], "GFLOP/s") if r["flop"] else (r["bytes"], "GB/s")
@@ -125,7 +115,7 @@ def step_rows(session, name):
     times, memory = Row("steps", name), Row("memory", name, "MB", 1e-6)
     session.steps_done[name] = times, memory
     session.note(f"{name}: one untimed run a side, which fills the caches on disk")
-    for driver in list(session.weirs):
+    for driver in session.weirs:
         session.weir(driver, *model_words(recipe, batch), repeats=1)
     session.run_torch(*torch_words(recipe, batch, 1, compiled=True))
     counts = set()
@@ -133,8 +123,7 @@ def step_rows(session, name):
         session.note(f"{name}: round {i + 1} of {session.args.rounds}")
         for side in session.sides:
             if side in session.weirs:
-                result = session.weir(side, *model_words(recipe, batch), repeats=session.args.repeats)
-                result = result["rows"][0]
+                result = session.weir(side, *model_words(recipe, batch), repeats=session.args.repeats)["rows"][0]
             else:
                 result = session.run_torch(*torch_words(recipe, batch, session.args.repeats, side == "compile"))
             times.add(side, statistics.median(result["s"]), result["s"])
@@ -174,10 +163,9 @@ def sampling(session):
         row = Row("sampling", f"{recipe}, {IMAGES} images, {SAMPLING_STEPS} steps")
         for i in range(session.args.rounds):
             session.note(f"sampling of {recipe}: round {i + 1} of {session.args.rounds}")
-            for driver in list(session.weirs):
-                result = session.weir(driver, "sample", recipe, *words, repeats=1)
-                if result:
-                    row.add(driver, statistics.median(result["rows"][0]["s"]), result["rows"][0]["s"])
+            for driver in session.weirs:
+                result = session.weir(driver, "sample", recipe, *words, repeats=1)["rows"][0]
+                row.add(driver, statistics.median(result["s"]), result["s"])
             result = session.run_torch("torch_step.py", recipe, "--sample", str(IMAGES), "--steps", str(SAMPLING_STEPS),
                                        "--repeats", "1")
             row.add("eager", statistics.median(result["s"]), result["s"])
@@ -189,15 +177,13 @@ def sampling(session):
 def compile_time(session):
     """Compiling until the first step is done, less a step: some drivers compile in the first run."""
     cold, warm = Row("compile", "fashion-unet, cold", "s", 1), Row("compile", "fashion-unet, warm", "s", 1)
-    for driver in list(session.weirs):
+    for driver in session.weirs:
         with tempfile.TemporaryDirectory() as folder:
             env = {"XDG_CACHE_HOME": folder, "POCL_CACHE_DIR": os.path.join(folder, "pocl")}
             for row in (cold, warm):
                 session.note(f"{row.name} on {driver}")
-                result = session.weir(driver, "model", "fashion-unet", repeats=1, env=env)
-                if result:
-                    r = result["rows"][0]
-                    row.add(driver, r["compile_s"] + r["first_step_s"] - statistics.median(r["s"]))
+                r = session.weir(driver, "model", "fashion-unet", repeats=1, env=env)["rows"][0]
+                row.add(driver, r["compile_s"] + r["first_step_s"] - statistics.median(r["s"]))
     driver = "pocl" if "pocl" in session.weirs else cold.best(session.weirs)
     cold.limit(driver, driver, COLD)
     warm.limit(driver, driver, WARM)
@@ -208,12 +194,11 @@ def host(session):
     """The loop nests that define the bits, beside the kernels."""
     row = Row("host", "fashion-unet step")
     driver = next(iter(session.weirs))
-    for i in range(min(session.args.rounds, 3)):
-        session.note(f"host: round {i + 1}")
-        for side, device in (("host", "host"), (driver, None)):
-            result = session.weir(driver, "model", "fashion-unet", repeats=1, **({"device": device} if device else {}))
-            if result:
-                row.add(side, statistics.median(result["rows"][0]["s"]), result["rows"][0]["s"])
+    for i in range(session.args.rounds):
+        session.note(f"host: round {i + 1} of {session.args.rounds}")
+        for side, options in (("host", {"device": "host"}), (driver, {})):
+            result = session.weir(driver, "model", "fashion-unet", repeats=1, **options)["rows"][0]
+            row.add(side, statistics.median(result["s"]), result["s"])
     row.compare("host/" + driver, "host", driver, HOST, atmost=True)
     show("host reference", [row], [driver, "host"])
     session.rows.append(row)
@@ -222,20 +207,22 @@ def host(session):
 def off(session):
     """What a step costs without each part of the compiler, as a multiple of the step with all of them."""
     driver = next(iter(session.weirs))
-    rows = []
-    for what in ("fusion", "plan", "replay"):
-        row, memory = Row("off", f"fashion-unet without {what}"), Row("off", f"  memory without {what}", "MB", 1e-6)
-        for i in range(min(session.args.rounds, 3)):
-            session.note(f"without {what}: round {i + 1}")
-            for side, words in (("all", []), ("off", ["--off", what])):
-                result = session.weir(driver, "model", "fashion-unet", *words, repeats=session.args.repeats)
-                if result:
-                    r = result["rows"][0]
-                    row.add(side, statistics.median(r["s"]), r["s"])
-                    memory.add(side, r["peak_memory"])
-        for r in (row, memory):
-            r.compare("off/all", "off", "all", None)
-        rows += [row, memory]
+    parts = ("fusion", "plan", "replay")
+    times = {part: Row("off", f"fashion-unet without {part}") for part in parts}
+    memory = {part: Row("off", f"  memory without {part}", "MB", 1e-6) for part in parts}
+    for i in range(session.args.rounds):
+        results = {}
+        for part in (None, *parts):
+            session.note(f"without {part or 'nothing'}: round {i + 1} of {session.args.rounds}")
+            words = ["model", "fashion-unet", *(["--off", part] if part else [])]
+            results[part] = session.weir(driver, *words, repeats=session.args.repeats)["rows"][0]
+        for part in parts:
+            for side, r in (("all", results[None]), ("off", results[part])):
+                times[part].add(side, statistics.median(r["s"]), r["s"])
+                memory[part].add(side, r["peak_memory"])
+    rows = [row for part in parts for row in (times[part], memory[part])]
+    for row in rows:
+        row.compare("off/all", "off", "all", None)
     show(f"parts of the compiler turned off, {driver}", rows, ["all", "off"])
     session.rows += rows
 

@@ -9,17 +9,12 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-
-
-class Missing(Exception):
-    """A driver that is not installed."""
+DRIVER = os.path.join(ROOT, "tests", "driver.sh")
 
 
 def run(command, env=None, stdin=None):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, input=stdin,
                           env={**os.environ, **(env or {})})
-    if done.returncode == 77:  # tests/driver.sh
-        raise Missing(done.stdout.strip())
     if done.returncode:
         sys.exit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
     return done.stdout
@@ -31,16 +26,20 @@ class Weir:
     def __init__(self, path, driver, device):
         self.path, self.driver, self.device = path, driver, device
 
-    def command(self, words):
-        before = [] if self.driver == "system" else [os.path.join(ROOT, "tests", "driver.sh"), self.driver]
-        return [*before, self.path, "bench", *words]
+    def command(self, *words):
+        return [*([] if self.driver == "system" else [DRIVER, self.driver]), *words]
+
+    def missing(self):
+        """Why the driver cannot be used, or an empty text."""
+        done = subprocess.run(self.command("true"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.stdout.strip() if done.returncode else ""
 
     def bench(self, *words, repeats, env=None, device=None):
         """The result file of one `weir bench`."""
         device = device or self.device or ("auto" if self.driver == "system" else "opencl:0")
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "bench.json")
-            run(self.command([*words, "--repeats", str(repeats), "--json", path, "--device", device]), env)
+            run(self.command(self.path, "bench", *words, "--repeats", str(repeats), "--json", path, "--device", device), env)
             with open(path) as f:
                 return json.load(f)
 
