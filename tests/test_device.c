@@ -241,6 +241,74 @@ START_TEST(many_replays_are_queued)
 }
 END_TEST
 
+// A GPU has two replays in its queue at most: results are the same.
+START_TEST(replays_wait_for_room)
+{
+    const uint32_t features = dev->info.caps.features;
+    weir_module *module = affine_module();
+    weir_buf *a = make_buf(4 * N);
+    int32_t out[N];
+    static const struct affine step = { N, 1 };
+    struct weir_launch l = affine_launch(module, a, 0, a, 0, &step);
+    weir_list *list = NULL;
+    test_ok(weir_list_record(dev, &l, 1, &list));
+    dev->info.caps.features &= ~(uint32_t)WEIR_CAP_WIDE;
+    test_ok(weir_buf_fill(a, 0, 0, 4 * N));
+    for (int i = 0; i < 30; i++)
+        test_ok(weir_list_replay(dev, list));
+    test_ok(weir_buf_read(a, 0, out, sizeof out));
+    ck_assert_int_eq(out[1], (1 << 30) - 1);
+    weir_list_destroy(dev, &list); // with the ends of two replays not waited for
+    dev->info.caps.features = features;
+    weir_module_destroy(dev, &module);
+    weir_buf_destroy(&a);
+}
+END_TEST
+
+// Each place of a range is in one part, whatever the number of parts.
+START_TEST(parts_cover_the_range)
+{
+    static const char source[] = "kernel void count(global int *p, ulong o)\n"
+                                 "{\n"
+                                 "    p[o + get_global_id(0) + 96 * (get_global_id(1) + 5 * get_global_id(2))]"
+                                 " += 1 + 100 * get_local_id(0);\n"
+                                 "}\n";
+    static const size_t local[4][3] = { { 8, 1, 1 }, { 4, 5, 1 }, { 0 }, { 1, 1, 1 } };
+    static const size_t global[4][3] = { { 96, 5, 3 }, { 96, 5, 3 }, { 1440, 1, 1 }, { 1, 5, 3 } };
+    static const int splits[4] = { 12, 24, 22, 5 };
+    struct weir_build_params build = { .source = source, .label = "count" };
+    weir_module *module = NULL;
+    int32_t want[1440], got[1440];
+    if (weir_device_is_host(dev) || dev->info.caps.max_group < 20)
+        return;
+    test_ok(weir_module_build(dev, &build, &module));
+    weir_buf *a = make_buf(sizeof got);
+    for (int k = 0; k < 4; k++) {
+        struct weir_launch l = { .module = module, .kernel = "count", .n_bufs = 1, .bufs = { { a, 0, 4 } } };
+        memcpy(l.global, global[k], sizeof l.global);
+        memcpy(l.local, local[k], sizeof l.local);
+        int along = -1, most = weir_launch_splits(&l, &along);
+        ck_assert(most == splits[k] && along == (k == 3));
+        for (l.parts = 1; l.parts <= most + 1; l.parts++) { // too many are none
+            weir_list *list = NULL;
+            test_ok(weir_buf_fill(a, 0, 0, sizeof got));
+            test_ok(weir_list_record(dev, &l, 1, &list));
+            test_ok(weir_list_replay(dev, list));
+            test_ok(weir_buf_read(a, 0, got, sizeof got));
+            for (int i = 0; local[k][0] == 0 && i < 1440; i++)
+                got[i] %= 100; // the driver's groups
+            if (l.parts == 1)
+                memcpy(want, got, sizeof want);
+            ck_assert_int_eq(got[0], 1);
+            ck_assert_msg(memcmp(want, got, sizeof got) == 0, "case %d, %d parts", k, l.parts);
+            weir_list_destroy(dev, &list);
+        }
+    }
+    weir_buf_destroy(&a);
+    weir_module_destroy(dev, &module);
+}
+END_TEST
+
 static void refuse(struct weir_launch l, const char *fragment)
 {
     weir_list *list = NULL;
@@ -528,6 +596,8 @@ int main(void)
     tcase_add_test(tcase, bad_buffer_arguments);
     tcase_add_test(tcase, lists_run_in_order);
     tcase_add_test(tcase, many_replays_are_queued);
+    tcase_add_test(tcase, replays_wait_for_room);
+    tcase_add_test(tcase, parts_cover_the_range);
     tcase_add_test(tcase, lists_have_loops);
     tcase_add_test(tcase, long_loops_are_held_back);
     tcase_add_test(tcase, bad_launches);

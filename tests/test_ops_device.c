@@ -25,6 +25,7 @@ enum { MOST_CASES = 400, SKIPPED = 77 };
 static weir_device *dev;
 static const char *only, *dump_dir;
 static int every = 1; // cases taken: each this many-th
+static int parts; // more than launches
 
 struct row_test {
     weir_graph *g;
@@ -114,14 +115,16 @@ static void check_outputs(struct row_test *r, weir_program *p, const struct weir
 
 static void run_program(struct row_test *r, const struct weir_op *op, bool fused, bool guards)
 {
+    // grouped, planned: launches of any size in several parts
     struct weir_compile_params params = { .no_fusion = !fused, .guards = guards, .label = op->name,
-                                          .dump_dir = dump_dir };
+                                          .dump_dir = dump_dir, .launch_ms = guards ? 0 : 0.02 };
     weir_program *p = NULL;
     test_ok(weir_compile(dev, r->outputs, r->n, &params, &p));
     if (dev->planned) {
         weir_program_destroy(&p);
         return;
     }
+    parts += weir_program_info(p)->parts - weir_program_info(p)->launches;
     static const uint32_t poison[2] = { 0x7fc17fc1u, 0x01010101u };
     for (int k = 0; k < 2; k++) {
         if (p->memory && !guards) // with guards a run does that itself
@@ -149,6 +152,13 @@ static void run_row(const struct weir_op *op, bool fused)
         run_program(r, op, fused, false);
     row_test_free(r);
 }
+
+// After all rows: grouped devices ran launches in parts, others did not.
+START_TEST(launches_were_parted)
+{
+    ck_assert_int_eq(parts > 0, !weir_device_has(dev, WEIR_CAP_WIDE) && !weir_device_is_host(dev));
+}
+END_TEST
 
 static const struct weir_op *row(int i)
 {
@@ -222,6 +232,11 @@ int main(int argc, char **argv)
     suite_add_tcase(suite, fused);
     if (!dev->planned) // the texts have the same names
         suite_add_tcase(suite, unfused);
+    if (!only && !dev->planned) {
+        TCase *after = tcase_create("parts");
+        tcase_add_test(after, launches_were_parted);
+        suite_add_tcase(suite, after);
+    }
     int status = test_main(suite);
     weir_device_close(&dev);
     return status;

@@ -32,6 +32,8 @@ struct weir_compile_params {
     bool guards;          // debugging: every tensor alone between bands of a pattern, looked at after each
                           // run; weir_wait and weir_read give DEVICE and log who wrote beside a tensor
     const char *label;    // for messages and dumps (NULL = "program")
+    double launch_ms;     // GPUs: a launch that might take longer runs in parts, so that a desktop stays alive;
+                          // the same bits (0 = 100)
 };
 
 // Compiles `outputs` and every assign of their graph. The graph is not needed afterwards.
@@ -53,6 +55,7 @@ enum weir_status weir_wait(weir_program *program);
 
 struct weir_program_info {
     int launches, groups;
+    int parts;        // launches that the driver is given, loops' counted once
     size_t peak;      // bytes of the arena
     size_t live;      // bytes of all intermediate tensors if none shared memory
     double compile_s; // seconds spent compiling

@@ -64,6 +64,9 @@ void weir_body_offsets(const struct weir_body *b, struct weir_strbuf *out)
             weir_strbuf_printf(out, "    p%d += o%d;\n", b->access[i].param, b->access[i].param);
 }
 
+// Of an elementwise operation: about what exp takes.
+enum { FLOPS_A_STEP = 20 };
+
 void weir_body_launch(struct weir_body *b, const struct weir_group *g, const char *kernel,
                       const size_t global[3], const size_t local[3])
 {
@@ -79,6 +82,9 @@ void weir_body_launch(struct weir_body *b, const struct weir_group *g, const cha
         }
         args[l.n_args++] = weir_emit_arg(&b->access[i].operand);
     }
+    l.flops = FLOPS_A_STEP * b->n_steps;
+    for (int d = 0; d < b->space.rank; d++)
+        l.flops *= (double)b->space.dim[d];
     memcpy(l.global, global, sizeof(l.global));
     memcpy(l.local, local, sizeof(l.local));
     if (kernel)

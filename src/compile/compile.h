@@ -102,6 +102,7 @@ struct weir_planned {
     struct weir_emit_arg *args;
     int32_t ints[WEIR_LAUNCH_MAX_INTS];
     size_t global[3], local[3];
+    double flops;             // about, for its duration; 0: as long as its operands take
     const char *label;
     int group;
     int loop;                 // the innermost one around it, -1 = none

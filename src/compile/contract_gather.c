@@ -178,11 +178,14 @@ void weir_gather_begin(struct weir_emit *e, const struct weir_gather *g, const s
 void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
                         const struct weir_split *s, struct weir_emit_launch *l, int n)
 {
+    double flops = 2.0 * (double)(extent(g->row, 4) * extent(g->col, 4)) *
+                   (double)(extent(g->term, 4) * extent(g->batch, 6));
     int64_t z = extent(g->batch, 6), step = s->batch ? s->batch : g->chunks;
     for (int64_t chunk = 0; chunk == 0 || chunk < g->chunks; chunk += step) {
         int64_t now = chunk + step < g->chunks ? step : g->chunks - chunk;
         for (int i = 0; i < n; i++) {
             l[i].ints[0] = (int32_t)chunk;
+            l[i].flops = s->batch ? flops * (double)now / (double)g->chunks : flops;
             l[i].global[2] = (size_t)(s->batch ? z * now : z);
             weir_emit_launch(e, &l[i]);
         }

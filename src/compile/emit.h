@@ -32,6 +32,7 @@ struct weir_emit_launch {
     struct weir_emit_arg *args;
     int32_t ints[WEIR_LAUNCH_MAX_INTS];
     size_t global[3], local[3]; // as in struct weir_launch
+    double flops; // about how many, where they and not the operands' size say how long it takes
 };
 
 // What is done with each result of a contraction before it is stored. Results arrive as (x, o, c): the

@@ -104,6 +104,25 @@ static size_t place_of(const struct weir_emit_state *c, int slot, int arg,
     }
 }
 
+// No launch of a GPU may take so long that the screen stands still. A unit of the slowest does some 4
+// GFLOP/s and .25 GB/s (a 24-unit laptop GPU: 100 and 6), so what is estimated takes less.
+enum { FLOPS_A_MS = 4000000, BYTES_A_MS = 250000, LAUNCH_MS = 100, MOST_PARTS = 1000 };
+
+static int parts_of(const struct weir_emit_state *c, const struct weir_planned *from,
+                    const struct weir_launch *to)
+{
+    if (weir_device_has(c->dev, WEIR_CAP_WIDE) || !from->kernel)
+        return 1;
+    double units = c->dev->info.caps.compute_units, bytes = 0, most = c->params->launch_ms;
+    for (int a = 0; a < from->n_args; a++)
+        bytes += (double)c->slots[from->args[a].slot].size;
+    double ms = (from->flops / FLOPS_A_MS + bytes / BYTES_A_MS) / (units > 0 ? units : 1);
+    int along, splits = weir_launch_splits(to, &along);
+    double parts = ms / (most > 0 ? most : LAUNCH_MS) + 1;
+    splits = splits < MOST_PARTS ? splits : MOST_PARTS;
+    return parts < splits ? (int)parts : splits;
+}
+
 static enum weir_status bind(const struct weir_emit_state *c, const struct weir_program *p,
                              const struct weir_planned *from, struct weir_launch *to)
 {
@@ -132,6 +151,7 @@ static enum weir_status bind(const struct weir_emit_state *c, const struct weir_
     }
     to->steps = steps;
     to->n_steps = n_steps;
+    to->parts = parts_of(c, from, to);
     return WEIR_OK;
 }
 

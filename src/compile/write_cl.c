@@ -84,7 +84,7 @@ int weir_emit_scratch(struct weir_emit *e, enum weir_dtype dtype, int64_t n)
 void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
 {
     struct weir_planned p = { .kernel = l->kernel, .n_args = l->n_args, .n_ints = l->n_ints,
-                              .args = l->args, .label = l->label ? l->label : l->kernel };
+                              .args = l->args, .flops = l->flops, .label = l->label ? l->label : l->kernel };
     if (!l->kernel || l->n_args > WEIR_LAUNCH_MAX_BUFS || l->n_ints > WEIR_LAUNCH_MAX_INTS) {
         fail(e, WEIR_UNSUPPORTED);
         return;

@@ -136,7 +136,7 @@ static void begin(const struct weir_row *r, struct weir_strbuf *out)
         if (used[t])
             weir_strbuf_printf(out, "    local %s t_%c[%d];\n", types[t], letters[t], ITEMS);
     weir_body_offsets(r->b, out);
-    weir_strbuf_puts(out, "    const int lane = get_local_id(0), item = get_group_id(0);\n");
+    weir_strbuf_printf(out, "    const int lane = get_local_id(0), item = get_global_id(0) / %d;\n", ITEMS);
 }
 
 static void launch(struct weir_row *r, const struct weir_group *g, const char *hint, int64_t groups,

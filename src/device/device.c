@@ -253,6 +253,20 @@ error:
     return status;
 }
 
+int weir_launch_splits(const struct weir_launch *l, int *along)
+{
+    size_t most = 0;
+    *along = 0;
+    for (int i = 2; i >= 0; i--) {
+        size_t unit = l->local[0] == 0 ? WEIR_PART_ITEMS : l->local[i], n = l->global[i] / unit;
+        if (n > most) {
+            most = n;
+            *along = i;
+        }
+    }
+    return most < 1 ? 1 : most > INT32_MAX ? INT32_MAX : (int)most;
+}
+
 struct weir_moving *weir_moving_create(const struct weir_launch *l, int *n)
 {
     *n = 0;

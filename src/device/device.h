@@ -54,7 +54,15 @@ struct weir_launch {
     int64_t repeat;       // a loop's number of iterations, 0 is fine
     const struct weir_launch_step *steps; // n_steps, copied; only inside of loops
     int n_steps;
+    // Run in so many parts along one dimension, one after the other (0 = 1): kernels know their place by
+    // get_global_id and get_local_id alone. No more than weir_launch_splits.
+    int parts;
 };
+// How many parts a kernel's launch can be run in, and along which dimension.
+int weir_launch_splits(const struct weir_launch *l, int *along);
+
+// A part of a launch whose group the driver chooses is a multiple of this.
+enum { WEIR_PART_ITEMS = 64 };
 
 struct weir_build_params {
     const char *source;   // complete OpenCL C text

@@ -9,6 +9,10 @@
 #include "base/log.h"
 #include "device/opencl/opencl.h"
 
+// Replays of a list in a GPU's queue: one that runs, one that waits. More would hold back the screen and
+// whoever wants to stop.
+enum { QUEUED = 2 };
+
 struct callback {
     weir_host_fn *fn;
     const void *desc;
@@ -28,6 +32,7 @@ struct item {
     struct weir_buf_ref *moving_from; // their buffers in the first one
     int n_moving;
     size_t global[3], local[3];
+    int parts, along; // parts of the range, cut along this dimension
     bool driver_chooses;
     char *label;
 };
@@ -35,6 +40,8 @@ struct item {
 struct list {
     struct weir_list base;
     struct item *items;
+    cl_event done[QUEUED]; // the ends of the latest replays, in turn; NULL: waited for
+    int64_t replays;
 };
 
 static void callback_destroy(struct callback *c)
@@ -57,6 +64,9 @@ void weir_cl_list_destroy(weir_device *dev, weir_list *list)
         free(l->items[i].moving_from);
         free(l->items[i].label);
     }
+    for (int i = 0; i < QUEUED; i++)
+        if (l->done[i])
+            clReleaseEvent(l->done[i]);
     free(l->items);
     free(l);
 }
@@ -178,6 +188,7 @@ static enum weir_status record_item(weir_device *dev, const struct weir_launch *
     memcpy(item->global, l->global, sizeof item->global);
     memcpy(item->local, l->local, sizeof item->local);
     item->driver_chooses = l->local[0] == 0;
+    item->parts = l->parts > 1 && weir_launch_splits(l, &item->along) >= l->parts ? l->parts : 1;
     item->span = l->span;
     item->repeat = l->repeat;
     item->label = strdup(label);
@@ -231,20 +242,34 @@ static enum weir_status run_callback(weir_device *dev, const struct callback *c,
     return status;
 }
 
-static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,
-                                const int64_t *iteration, cl_event *event)
+// Part `part` of the range begins at `offset`; a multiple of the group's size lies between any two.
+static void range_of_part(const struct item *item, int part, size_t offset[3], size_t global[3])
 {
+    size_t unit = item->local[0] == 0 ? WEIR_PART_ITEMS : item->local[item->along];
+    size_t n = item->global[item->along], units = n / unit, parts = (size_t)item->parts;
+    size_t from = units * (size_t)part / parts * unit, to = units * ((size_t)part + 1) / parts * unit;
+    memset(offset, 0, 3 * sizeof *offset);
+    memcpy(global, item->global, 3 * sizeof *global);
+    offset[item->along] = from;
+    global[item->along] = ((size_t)part + 1 == parts ? n : to) - from;
+}
+
+static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,
+                                int part, const int64_t *iteration, cl_event *event)
+{
+    size_t offset[3], global[3];
+    range_of_part(item, part, offset, global);
     for (int i = 0; i < item->n_moving; i++) {
         const struct weir_buf_ref *from = &item->moving_from[i];
         size_t at = from->offset + (size_t)weir_moved(&item->moving[i], iteration);
-        cl_ulong offset = at / from->elem_size;
+        cl_ulong element = at / from->elem_size;
         enum weir_status status = set_arg(dev, item->kernel, (cl_uint)(2 * item->moving[i].buf + 1),
-                                          sizeof offset, &offset, item->label);
+                                          sizeof element, &element, item->label);
         if (status != WEIR_OK)
             return status;
     }
-    cl_int code = clEnqueueNDRangeKernel(queue, item->kernel, 3, NULL, item->global,
-                                         item->driver_chooses ? NULL : item->local, 0, NULL, event);
+    cl_int code = clEnqueueNDRangeKernel(queue, item->kernel, 3, item->parts > 1 ? offset : NULL,
+                                         global, item->driver_chooses ? NULL : item->local, 0, NULL, event);
     return weir_cl_check(dev, code, "clEnqueueNDRangeKernel", item->label);
 }
 
@@ -287,8 +312,10 @@ static enum weir_status visit_replay(struct walk *w, int at)
     cl_event behind = w->behind, event = NULL;
     if (item->callback)
         return run_callback(w->dev, item->callback, item, w->iteration);
-    enum weir_status status =
-        enqueue(w->dev, weir_cl(w->dev)->queue, item, w->iteration, mark ? &event : NULL);
+    enum weir_status status = WEIR_OK;
+    for (int part = 0; part < item->parts && status == WEIR_OK; part++)
+        status = enqueue(w->dev, weir_cl(w->dev)->queue, item, part, w->iteration,
+                         mark && part == item->parts - 1 ? &event : NULL);
     if (status != WEIR_OK || !mark)
         return status;
     clFlush(weir_cl(w->dev)->queue);
@@ -296,31 +323,48 @@ static enum weir_status visit_replay(struct walk *w, int at)
     return behind ? weir_cl_wait_event(w->dev, behind, item->label) : WEIR_OK;
 }
 
+// Waits until fewer than QUEUED replays are in the queue.
+static enum weir_status make_room(weir_device *dev, struct list *l)
+{
+    cl_event *oldest = &l->done[l->replays % QUEUED], event = *oldest;
+    *oldest = NULL;
+    return event ? weir_cl_wait_event(dev, event, "an earlier replay") : WEIR_OK;
+}
+
+static enum weir_status mark_end(weir_device *dev, struct list *l)
+{
+    int64_t at = l->replays++ % QUEUED;
+    return weir_cl_check(dev, clEnqueueMarkerWithWaitList(weir_cl(dev)->queue, 0, NULL, &l->done[at]),
+                         "clEnqueueMarkerWithWaitList", NULL);
+}
+
 enum weir_status weir_cl_list_replay(weir_device *dev, weir_list *list)
 {
     struct list *l = (struct list *)list;
     struct walk w = { .dev = dev, .list = l, .visit = visit_replay };
-    enum weir_status status = walk_range(&w, 0, l->base.n, 0);
+    bool bounded = !weir_device_has(dev, WEIR_CAP_WIDE);
+    enum weir_status status = bounded ? make_room(dev, l) : WEIR_OK;
+    if (status == WEIR_OK)
+        status = walk_range(&w, 0, l->base.n, 0);
     if (w.behind)
         clReleaseEvent(w.behind);
+    if (status == WEIR_OK && bounded)
+        status = mark_end(dev, l);
     if (status != WEIR_OK)
         return status;
     return weir_cl_check(dev, clFlush(weir_cl(dev)->queue), "clFlush", NULL);
 }
 
 // One launch at a time: with many in flight some drivers report overlapping times.
-static enum weir_status visit_profile(struct walk *w, int at)
+static enum weir_status profile_part(struct walk *w, int at, int part)
 {
     weir_device *dev = w->dev;
     const struct item *item = &w->list->items[at];
-    const struct weir_cl *cl = weir_cl(dev);
     cl_event event = NULL;
     cl_ulong start = 0, end = 0;
-    if (item->callback)
-        return run_callback(dev, item->callback, item, w->iteration);
     enum weir_status status = weir_cl_wait(dev);
     if (status == WEIR_OK)
-        status = enqueue(dev, cl->profiling, item, w->iteration, &event);
+        status = enqueue(dev, weir_cl(dev)->profiling, item, part, w->iteration, &event);
     if (status != WEIR_OK)
         return status;
     clRetainEvent(event);
@@ -333,6 +377,17 @@ static enum weir_status visit_profile(struct walk *w, int at)
         end > start)
         w->rows[at].ns += end - start;
     clReleaseEvent(event);
+    return status;
+}
+
+static enum weir_status visit_profile(struct walk *w, int at)
+{
+    const struct item *item = &w->list->items[at];
+    enum weir_status status = WEIR_OK;
+    if (item->callback)
+        return run_callback(w->dev, item->callback, item, w->iteration);
+    for (int part = 0; part < item->parts && status == WEIR_OK; part++)
+        status = profile_part(w, at, part);
     return status;
 }
 
