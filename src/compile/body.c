@@ -531,17 +531,27 @@ static enum weir_status init_single(struct weir_body *b, struct weir_emit_state 
     return c->status;
 }
 
+enum weir_status weir_body_init_runs(struct weir_body *b, const struct weir_body *before,
+                                     weir_value *v, int64_t runs, int slot)
+{
+    int done = innermost_column(before);
+    bool seen = runs == 1;
+    memset(b, 0, sizeof(*b));
+    for (int d = 0; d < before->space.rank; d++) {
+        bool column = before->label[d] == done;
+        if (column && seen)
+            continue;
+        seen |= column;
+        b->label[b->space.rank] = before->label[d];
+        b->space.dim[b->space.rank++] = column ? runs : before->space.dim[d];
+    }
+    return init_single(b, before->c, v, slot);
+}
+
 enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body *before,
                                      weir_value *v, int slot)
 {
-    int done = innermost_column(before);
-    memset(b, 0, sizeof(*b));
-    for (int d = 0; d < before->space.rank; d++)
-        if (before->label[d] != done) {
-            b->label[b->space.rank] = before->label[d];
-            b->space.dim[b->space.rank++] = before->space.dim[d];
-        }
-    return init_single(b, before->c, v, slot);
+    return weir_body_init_runs(b, before, v, 1, slot);
 }
 
 enum weir_status weir_body_init_rows(struct weir_body *b, struct weir_emit_state *c, weir_value *v,

@@ -127,6 +127,9 @@ int weir_body_column_result(struct weir_body *b, enum weir_dtype dtype, int slot
 // What is left of reduction v after that step: the same axes without that one, read from `slot`.
 enum weir_status weir_body_init_rest(struct weir_body *b, const struct weir_body *before,
                                      weir_value *v, int slot);
+// The same reduction with `runs` terms along the innermost column axis, all row-major in `slot`.
+enum weir_status weir_body_init_runs(struct weir_body *b, const struct weir_body *before,
+                                     weir_value *v, int64_t runs, int slot);
 // Reduction v of a row-major copy of its argument in `slot`.
 enum weir_status weir_body_init_plain(struct weir_body *b, struct weir_emit_state *c, weir_value *v,
                                       int slot);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "compile/contract.h"
 #include "graph/ops/rows.h"
 
 struct weir_fold weir_fold_of(const weir_value *reduce)
@@ -45,7 +46,8 @@ void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const 
     weir_strbuf_puts(out, f->truth ? "))" : ")");
 }
 
-enum { RUN = 64, VECS = 4 };
+// Work-items that keep a unit of a grouped device busy.
+enum { RUN = 64, VECS = 4, ITEMS_A_UNIT = 1024 };
 
 // The column axis as a mask of space axes: those with the label of the innermost column axis.
 static uint32_t column_axes(const struct weir_body *b, int64_t *n)
@@ -76,6 +78,7 @@ struct column {
     const struct weir_step *reduce;
     uint32_t axes;
     int64_t n;
+    int64_t inner, rows; // the innermost axis, all others that are kept
     int levels;
     int to;     // access
     bool *want; // by step
@@ -217,8 +220,34 @@ static void column_text(const struct column *k, int64_t inner, struct weir_strbu
     weir_strbuf_puts(out, "}\n");
 }
 
-// On grouped devices a work-item takes one column.
-static void column_text_grouped(const struct column *k, int64_t inner, struct weir_strbuf *out)
+// The sum of one run, to its place among (rows before the column, runs, rows after it, inner).
+static void run_loop(const struct column *k, int64_t runs, struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    const struct weir_access *to = &b->access[k->to];
+    int64_t after = 1;
+    for (int d = b->space.rank - 2; d >= 0 && !(k->axes >> d & 1); d--)
+        after *= b->space.dim[d];
+    weir_strbuf_printf(out, "        %s a0[1] = { %s };\n        const int q = 0, j = c;\n",
+                       weir_fold_ctype(&k->fold, false), k->fold.identity);
+    weir_strbuf_printf(out, "        for (int t = %d * run; t < min(%d * run + %d, %lld); t++) {\n", RUN, RUN,
+                       RUN, (long long)k->n);
+    weir_body_decode(b, k->axes, "t", "            ", out);
+    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, "            ", out);
+    weir_body_hoist(b, "            ", out);
+    weir_body_eval(b, k->want, false, "            ", out);
+    weir_strbuf_puts(out, "            a0[q] = ");
+    weir_fold_term(b, &k->fold, &k->reduce->use[0], "a0[q]", false, out);
+    weir_strbuf_puts(out, ";\n");
+    weir_body_store(b, NULL, false, "            ", out);
+    weir_strbuf_printf(out, "        }\n"
+                            "        p%d[((row / %lld * %lld + run) * %lld + row %% %lld) * %lld + c] = a0[q];\n",
+                       to->param, (long long)after, (long long)runs, (long long)after, (long long)after,
+                       (long long)k->inner);
+}
+
+// On grouped devices a work-item takes one column, or (runs > 0) one run of a column.
+static void column_text_grouped(const struct column *k, int64_t runs, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
     uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
@@ -226,49 +255,106 @@ static void column_text_grouped(const struct column *k, int64_t inner, struct we
     weir_body_params(b, out);
     weir_strbuf_puts(out, ")\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_puts(out, "    const int row = get_global_id(1), c = get_global_id(0);\n");
+    weir_strbuf_puts(out, "    const int item = get_global_id(1), c = get_global_id(0);\n");
+    if (runs)
+        weir_strbuf_printf(out, "    const int run = item %% %lld, row = item / %lld;\n", (long long)runs,
+                           (long long)runs);
+    else
+        weir_strbuf_puts(out, "    const int row = item;\n");
     weir_body_decode(b, others, "row", "    ", out);
-    weir_strbuf_printf(out, "    if (c < %lld) {\n", (long long)inner);
-    column_loops(k, false, "1", 2, out);
+    weir_strbuf_printf(out, "    if (c < %lld && row < %lld) {\n", (long long)k->inner,
+                       (long long)k->rows);
+    if (runs)
+        run_loop(k, runs, out);
+    else
+        column_loops(k, false, "1", 2, out);
     weir_strbuf_puts(out, "    }\n}\n");
+}
+
+// Groups along the columns, of several rows where columns are few.
+static void launch_grouped(const struct column *k, const struct weir_group *g, int64_t items,
+                           const char *kernel)
+{
+    int64_t flat = weir_group_flat(k->b->c->dev), across = 1;
+    while (across < k->inner && across < flat)
+        across *= 2;
+    int64_t down = flat / across;
+    const size_t local[3] = { (size_t)across, (size_t)down, 1 };
+    const size_t global[3] = { (size_t)((k->inner + across - 1) / across * across),
+                               (size_t)((items + down - 1) / down * down), 1 };
+    weir_body_launch(k->b, g, kernel, global, local);
+}
+
+static enum weir_status column_init(struct column *k)
+{
+    struct weir_body *b = k->b;
+    if (k->to < 0)
+        return b->c->status;
+    weir_body_collapse(b);
+    k->want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*k->want));
+    if (!k->want)
+        return WEIR_NOMEM;
+    weir_body_want(b, k->reduce, k->want);
+    for (int i = 0; i < b->n_steps; i++) // what is stored on the way
+        if (b->step[i].store >= 0)
+            weir_body_want(b, &b->step[i], k->want);
+    k->axes = column_axes(b, &k->n);
+    for (k->levels = 1; power(k->levels) < k->n; k->levels++)
+        ;
+    k->inner = b->space.dim[b->space.rank - 1];
+    k->rows = 1;
+    for (int d = 0; d + 1 < b->space.rank; d++)
+        if (!(k->axes >> d & 1))
+            k->rows *= b->space.dim[d];
+    return WEIR_OK;
 }
 
 enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
                                    const weir_value *reduce, int to)
 {
-    struct column k = { .b = b, .fold = weir_fold_of(reduce) };
+    struct column k = { .b = b, .fold = weir_fold_of(reduce), .reduce = &b->step[b->step_of[reduce->id]],
+                        .to = weir_body_column_result(b, reduce->type.dtype, to) };
     struct weir_strbuf text = { 0 };
-    k.reduce = &b->step[b->step_of[reduce->id]];
-    k.to = weir_body_column_result(b, reduce->type.dtype, to);
-    if (k.to < 0)
+    enum weir_status status = column_init(&k);
+    if (status != WEIR_OK)
+        return status;
+    if (!weir_device_has(b->c->dev, WEIR_CAP_WIDE)) {
+        column_text_grouped(&k, 0, &text);
+        launch_grouped(&k, g, k.rows, weir_kernel_add_buf(b->c, "column", &text));
         return b->c->status;
-    weir_body_collapse(b);
-    k.want = weir_arena_array(b->c->scratch, (size_t)b->n_steps + 1, sizeof(*k.want));
-    if (!k.want)
-        return WEIR_NOMEM;
-    weir_body_want(b, k.reduce, k.want);
-    for (int i = 0; i < b->n_steps; i++) // what is stored on the way
-        if (b->step[i].store >= 0)
-            weir_body_want(b, &b->step[i], k.want);
-    k.axes = column_axes(b, &k.n);
-    for (k.levels = 1; power(k.levels) < k.n; k.levels++)
-        ;
-    int64_t inner = b->space.dim[b->space.rank - 1], rows = 1;
-    for (int d = 0; d + 1 < b->space.rank; d++)
-        if (!(k.axes >> d & 1))
-            rows *= b->space.dim[d];
-    bool grouped = !weir_device_has(b->c->dev, WEIR_CAP_WIDE);
-    int64_t blocks = (inner / 16 + VECS - 1) / VECS + (inner % 16 > 0), across = inner < 64 ? 1 : 64;
-    if (grouped)
-        column_text_grouped(&k, inner, &text);
-    else
-        column_text(&k, inner, &text);
-    if (grouped)
-        blocks = (inner + across - 1) / across * across;
-    const size_t global[3] = { (size_t)blocks, (size_t)rows, 1 };
-    const size_t local[3] = { grouped ? (size_t)across : 1, 1, 1 };
-    const char *name = weir_kernel_add_buf(b->c, "column", &text);
-    weir_body_launch(b, g, name, global, local);
+    }
+    column_text(&k, k.inner, &text);
+    const size_t blocks = (size_t)((k.inner / 16 + VECS - 1) / VECS + (k.inner % 16 > 0));
+    const size_t global[3] = { blocks, (size_t)k.rows, 1 }, local[3] = { 1, 1, 1 };
+    weir_body_launch(b, g, weir_kernel_add_buf(b->c, "column", &text), global, local);
+    return b->c->status;
+}
+
+int64_t weir_column_runs(const struct weir_body *b, const weir_value *reduce, int64_t *results)
+{
+    int64_t n, items = 1;
+    uint32_t axes = column_axes(b, &n);
+    for (int d = 0; d < b->space.rank; d++)
+        if (!(axes >> d & 1))
+            items *= b->space.dim[d];
+    if (weir_device_has(b->c->dev, WEIR_CAP_WIDE) || reduce->type.dtype == WEIR_BOOL || n <= 2 * RUN ||
+        items >= (int64_t)ITEMS_A_UNIT * b->c->dev->info.caps.compute_units)
+        return 0;
+    *results = items * ((n + RUN - 1) / RUN);
+    return (n + RUN - 1) / RUN;
+}
+
+enum weir_status weir_write_column_runs(struct weir_body *b, const struct weir_group *g,
+                                        const weir_value *reduce, int64_t runs, int to)
+{
+    struct column k = { .b = b, .fold = weir_fold_of(reduce), .reduce = &b->step[b->step_of[reduce->id]],
+                        .to = weir_body_plain_result(b, reduce->type.dtype, to) };
+    struct weir_strbuf text = { 0 };
+    enum weir_status status = column_init(&k);
+    if (status != WEIR_OK)
+        return status;
+    column_text_grouped(&k, runs, &text);
+    launch_grouped(&k, g, k.rows * runs, weir_kernel_add_buf(b->c, "runs", &text));
     return b->c->status;
 }
 

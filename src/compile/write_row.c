@@ -376,6 +376,17 @@ static enum weir_status write_columns(struct weir_body *b, const struct weir_gro
     struct weir_body rest;
     struct weir_emit_state *c = b->c;
     while (has_columns(b)) {
+        int64_t results, runs = weir_column_runs(b, v, &results);
+        if (runs > 0) {
+            int partial = scratch_for(c, v->type.dtype, results);
+            enum weir_status status = weir_write_column_runs(b, g, v, runs, partial);
+            if (status == WEIR_OK)
+                status = weir_body_init_runs(&rest, b, v, runs, partial);
+            if (status != WEIR_OK)
+                return status;
+            *b = rest;
+            continue;
+        }
         bool last = column_axes_left(b) == 1 && !has_row(b);
         int to = last ? weir_slot_of(c, v) : scratch_for(c, v->type.dtype, weir_shape_size(&v->arg[0]->type.shape));
         enum weir_status status = weir_write_column(b, g, v, to);
