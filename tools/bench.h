@@ -98,6 +98,7 @@ struct bench_graph {
 weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape);
 // The same of i32, 0 .. limit - 1.
 weir_value *bench_indices(struct bench_graph *b, struct weir_shape shape, int limit);
+weir_value *bench_bytes(struct bench_graph *b, struct weir_shape shape); // of i8
 void bench_result(struct bench_graph *b, weir_value *v);
 // Gradients of y to x[0 .. n) as results, given the gradient of y as one more operand.
 void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n);

@@ -25,48 +25,55 @@ struct weir_shape bench_shape(const struct bench_row *r)
     return s;
 }
 
-static void count(struct bench_graph *b, const struct weir_shape *shape)
+static void count(struct bench_graph *b, const struct weir_shape *shape, enum weir_dtype dtype)
 {
     int64_t n = weir_shape_size(shape);
-    b->bytes += 4. * (double)n;
+    b->bytes += (double)weir_dtype_size(dtype) * (double)n;
     b->elements = n > b->elements ? n : b->elements;
 }
 
-// `limit` > 0: indices below it.
-static weir_value *operand(struct bench_graph *b, struct weir_shape shape, int limit)
+// f32: of size one; i32: below `limit`; i8: all values.
+static weir_value *operand(struct bench_graph *b, enum weir_dtype dtype, struct weir_shape shape, int limit)
 {
     int64_t n = weir_shape_size(&shape);
     float *data = malloc((size_t)n * sizeof(*data));
     weir_state **state = &b->state[b->n_states++];
     if (!b->status)
-        b->status = data ? weir_state_create(b->dev, limit ? WEIR_I32 : WEIR_F32, shape, "operand", state) : WEIR_NOMEM;
+        b->status = data ? weir_state_create(b->dev, dtype, shape, "operand", state) : WEIR_NOMEM;
     for (int64_t k = 0; k < n && !b->status; k++) {
         int32_t index = (int32_t)(k * 40503 % (limit ? limit : 1999));
         data[k] = (float)index * .001f - 1;
-        if (limit)
+        if (dtype == WEIR_I32)
             memcpy(&data[k], &index, sizeof(index));
+        else if (dtype == WEIR_I8)
+            ((int8_t *)data)[k] = (int8_t)(index % 255 - 127);
     }
     if (!b->status)
         b->status = weir_state_write(*state, data);
     free(data);
-    count(b, &shape);
+    count(b, &shape, dtype);
     return *state ? weir_state_value(b->g, *state) : NULL;
 }
 
 weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape)
 {
-    return operand(b, shape, 0);
+    return operand(b, WEIR_F32, shape, 0);
 }
 
 weir_value *bench_indices(struct bench_graph *b, struct weir_shape shape, int limit)
 {
-    return operand(b, shape, limit);
+    return operand(b, WEIR_I32, shape, limit);
+}
+
+weir_value *bench_bytes(struct bench_graph *b, struct weir_shape shape)
+{
+    return operand(b, WEIR_I8, shape, 0);
 }
 
 void bench_result(struct bench_graph *b, weir_value *v)
 {
     b->out[b->n_out++] = v;
-    count(b, weir_value_shape(v));
+    count(b, weir_value_shape(v), weir_value_dtype(v));
 }
 
 void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n)
@@ -82,7 +89,7 @@ void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x,
 void bench_update(struct bench_graph *b, int i, weir_value *v)
 {
     weir_assign(b->state[i], v);
-    count(b, weir_value_shape(v));
+    count(b, weir_value_shape(v), weir_value_dtype(v));
 }
 
 static void name_of(const struct bench_row *r, char *dst, size_t n)

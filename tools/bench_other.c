@@ -143,6 +143,57 @@ static double matmul_batched_flop(const struct bench_row *r)
     return 2. * r->size[0] * r->size[1] * r->size[2] * r->size[3];
 }
 
+// (m, n, k), sums in i32
+static void matmul_i8(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x = bench_bytes(b, weir_shape(r->size[0], r->size[2]));
+    weir_value *y = bench_bytes(b, weir_shape(r->size[2], r->size[1]));
+    if (!b->status)
+        bench_result(b, weir_matmul(x, y, false, false));
+}
+
+static double matmul_i8_flop(const struct bench_row *r)
+{
+    return 2. * r->size[0] * r->size[1] * r->size[2];
+}
+
+// (batch, heads, tokens, head size): a token sees those before it. What is masked counts as work.
+static void attention_causal(struct bench_graph *b, const struct bench_row *r)
+{
+    int n = r->size[2];
+    weir_value *in[3];
+    for (int i = 0; i < 3; i++)
+        in[i] = one(b, r);
+    if (b->status)
+        return;
+    weir_value *row = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 0);
+    weir_value *column = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 1);
+    weir_value *mask = weir_broadcast(weir_ge(row, column), weir_shape(r->size[0], r->size[1], n, n));
+    bench_result(b, weir_attention(in[0], in[1], in[2], mask, 0));
+}
+
+static double attention_causal_flop(const struct bench_row *r)
+{
+    return 4. * r->size[0] * r->size[1] * r->size[2] * r->size[2] * r->size[3];
+}
+
+// (batch, side, channels), 3x3x3
+static void conv_3d(struct bench_graph *b, const struct bench_row *r)
+{
+    const int *s = r->size;
+    struct weir_conv_params p = { .pad_lo = { 1, 1, 1 }, .pad_hi = { 1, 1, 1 } };
+    weir_value *x = bench_operand(b, weir_shape(s[0], s[1], s[1], s[1], s[2]));
+    weir_value *w = bench_operand(b, weir_shape(s[2], 3, 3, 3, s[2]));
+    if (!b->status)
+        bench_result(b, weir_conv(x, w, &p));
+}
+
+static double conv_3d_flop(const struct bench_row *r)
+{
+    const int *s = r->size;
+    return 2. * 27 * s[0] * s[1] * s[1] * s[1] * s[2] * s[2];
+}
+
 // (batch, side, channels, groups), 3x3
 static void conv_grouped(struct bench_graph *b, const struct bench_row *r)
 {
@@ -185,6 +236,9 @@ const struct bench_row bench_other_rows[] = {
     { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 192, 196, 196, 64 } },
     { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 1, 4096, 256, 256 } },
     { "matmul_batched %dx%dx%dx%d", matmul_batched, matmul_batched_flop, 0, { 1, 256, 256, 256 } },
+    { "matmul_i8 %dx%dx%d", matmul_i8, matmul_i8_flop, 0, { 256, 256, 256 } },
+    { "attention_causal %dx%dx%dx%d", attention_causal, attention_causal_flop, 0, { 64, 3, 196, 64 } },
+    { "conv_3d %dx%d^3 %d", conv_3d, conv_3d_flop, 0, { 8, 16, 32 } },
     { "conv_grouped %dx%d^2 %d/%d", conv_grouped, conv_grouped_flop, 0, { 64, 28, 32, 32 } },
     { 0 },
 };

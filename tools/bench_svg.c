@@ -31,8 +31,8 @@ static double at_y(const struct plot *p, double rate)
 
 static void grid_line(struct plot *p, double x1, double y1, double x2, double y2)
 {
-    weir_strbuf_printf(&p->text, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x1, y1, x2,
-                       y2);
+    weir_strbuf_printf(&p->text, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x1, y1,
+                       x2, y2);
 }
 
 // `how`: further attributes.
