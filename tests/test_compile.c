@@ -11,10 +11,11 @@
 #include "support/support.h"
 #include "weir/weir.h"
 
-enum { VALUES = 48, OUTPUTS = 6, SEEDS = 8, STATES = 3 };
+enum { VALUES = 48, OUTPUTS = 6, SEEDS = 8, STATES = 3, TIGHT = 1 };
 
 static const char *selector = "opencl:0";
 static uint64_t only_seed;
+static int recomputed; // operations, in all programs so far
 
 struct random_graph {
     weir_graph *g;
@@ -211,6 +212,19 @@ struct results {
     int64_t n[OUTPUTS + STATES];
 };
 
+// The least that the refusal of a limit of one byte names.
+static size_t least_memory(weir_device *dev, const struct random_graph *r)
+{
+    weir_program *p = NULL;
+    size_t least = 0;
+    test_log_clear();
+    ck_assert_int_eq(weir_compile(dev, r->out, OUTPUTS, &(struct weir_compile_params) { .memory = TIGHT }, &p),
+                     WEIR_NOMEM);
+    const char *said = strstr(test_log_text(), "the limit is ");
+    ck_assert_msg(said && sscanf(said, "the limit is 1 bytes; %zu is the least", &least) == 1, "%s", test_log_text());
+    return least;
+}
+
 // Two runs with different inputs: what a run leaves behind must not matter but for the states.
 static void run(weir_device *dev, uint64_t seed, const struct weir_compile_params *params,
                 struct results *res)
@@ -223,8 +237,13 @@ static void run(weir_device *dev, uint64_t seed, const struct weir_compile_param
     for (int i = 0; i < 3; i++)
         bind[i] = (struct weir_binding) { r.input[i], data[i] };
     test_log_clear();
-    ck_assert_msg(weir_compile(dev, r.out, OUTPUTS, params, &p) == WEIR_OK, "seed %llu: %s",
+    struct weir_compile_params with = params ? *params : (struct weir_compile_params) { 0 };
+    if (with.memory == TIGHT)
+        with.memory = least_memory(dev, &r);
+    test_log_clear();
+    ck_assert_msg(weir_compile(dev, r.out, OUTPUTS, &with, &p) == WEIR_OK, "seed %llu: %s",
                   (unsigned long long)seed, test_log_text());
+    recomputed += weir_program_info(p)->recomputed;
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < 3; i++)
             for (int j = 0; j < 5120; j++)
@@ -280,7 +299,10 @@ static const struct {
     struct weir_compile_params params;
 } variants[] = {
     { "host between guards", false, 0, { .guards = true } },
+    { "host in little memory", false, 0, { .memory = TIGHT } },
+    { "host, keeping little", false, 0, { .keep_price = 1e3 } },
     { "fused", true, 0, { 0 } },
+    { "fused, keeping little", true, 0, { .keep_price = 1e3 } },
     { "unfused", true, 0, { .no_fusion = true } },
     { "recorded anew", true, 0, { .no_replay = true } },
     { "fused between guards", true, 0, { .guards = true } },
@@ -293,6 +315,7 @@ START_TEST(random_graphs)
     ck_assert_ptr_nonnull(host);
     for (size_t v = 0; v < WEIR_COUNT(variants); v++) {
         weir_device *dev = variants[v].device ? open_device(selector, variants[v].hidden) : host;
+        recomputed = 0;
         for (uint64_t seed = 1; seed <= SEEDS && dev; seed++) {
             struct results want, got;
             if (only_seed && seed != only_seed)
@@ -303,6 +326,8 @@ START_TEST(random_graphs)
             free_results(&want);
             free_results(&got);
         }
+        if (dev && variants[v].params.keep_price > 0 && !only_seed)
+            ck_assert_int_gt(recomputed, 4 * SEEDS);
         if (variants[v].device)
             weir_device_close(&dev);
     }

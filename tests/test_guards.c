@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "compile/compile.h"
+#include "support/small_unet.h"
 #include "support/support.h"
-#include "train/step.h"
 
-enum { N = 10, STEPS = 2, ITEMS = 3 * 8 * 8 };
+enum { N = 10 };
 
 static weir_device *dev;
 
@@ -88,61 +88,19 @@ START_TEST(nothing_is_right_by_luck)
 }
 END_TEST
 
-static const char small_unet[] =
-    "{\"model\": {\"name\": \"unet\", \"width\": 8, \"mult\": [1, 2], \"layers\": 1, \"groups\": 4, \"heads\": 2,"
-    " \"class_conditional\": true, \"zero_init\": false}, \"data\": {\"name\": \"fashion-mnist\"},"
-    " \"objective\": {\"label_drop\": 0.5}, \"train\": {\"batch\": 3, \"accumulate\": 2, \"ema\": 0.9}}";
-
-// Trains STEPS steps; `bits` receives every parameter, moment and average, malloc'd. Returns its size.
-static size_t train(bool guards, char **bits)
-{
-    struct weir_recipe recipe;
-    struct weir_setup setup;
-    struct weir_step_result result;
-    weir_params *params = NULL;
-    weir_step *step = NULL;
-    float data[2][ITEMS];
-    const int32_t label[2][3] = { { 0, 1, 2 }, { 2, 1, 0 } };
-    uint64_t state = 5;
-    size_t size = 0;
-    for (int i = 0; i < 2 * ITEMS; i++)
-        data[i / ITEMS][i % ITEMS] = (float)(int64_t)(test_next(&state) >> 40) * 0x1p-23f - 1.0f;
-    test_ok(weir_recipe_parse(&test_log, "small unet", small_unet, strlen(small_unet), &recipe));
-    test_ok(weir_setup_init(&test_log, &recipe, &weir_shape(8, 8, 1), 3, &setup));
-    test_ok(weir_params_create(&test_log, &params));
-    test_ok(weir_model_declare(setup.model, &setup.config, &test_log, params));
-    test_ok(weir_params_allocate(params, dev, 1, true, setup.optimizer->n_slots));
-    test_ok(weir_step_create(&test_log, dev, &setup, params,
-                             &(struct weir_compile_params) { .guards = guards }, &step));
-    for (int i = 0; i < STEPS; i++) {
-        test_ok(weir_step_run(step, i, (const float *[]) { data[0], data[1] },
-                              (const int32_t *[]) { label[0], label[1] }));
-        test_ok(weir_step_result(step, &result));
-        ck_assert(result.ok);
-    }
-    *bits = NULL;
-    for (int i = 0; i < weir_params_count(params); i++) {
-        const struct weir_param *row = weir_params_row(params, i);
-        weir_state *states[4] = { row->state, row->ema, row->slot[0], row->slot[1] };
-        for (int k = 0; k < 4; k++) {
-            size_t n = 4 * (size_t)weir_shape_size(weir_state_shape(states[k]));
-            *bits = realloc(*bits, size + n);
-            test_ok(weir_state_read(states[k], *bits + size));
-            size += n;
-        }
-    }
-    weir_step_destroy(&step);
-    weir_params_destroy(&params);
-    return size;
-}
-
 START_TEST(training_step)
 {
     const char *selector = getenv("WEIR_TEST_DEVICE");
     char *plain, *guarded;
     dev = open_device(selector ? selector : "host");
-    size_t size = train(false, &plain);
-    ck_assert_uint_eq(train(true, &guarded), size);
+    struct small_unet u;
+    test_ok(small_unet_create(dev, NULL, &u));
+    const struct weir_program_info *info = weir_step_info(u.step);
+    ck_assert_uint_eq(info->allocated, info->peak + info->inputs + info->constants);
+    ck_assert_uint_eq(dev->bytes_live, info->allocated + info->states); // every buffer is in the plan
+    size_t size = small_unet_run(&u, &plain);
+    small_unet_finish(&u);
+    ck_assert_uint_eq(small_unet_train(dev, &(struct weir_compile_params) { .guards = true }, &guarded), size);
     ck_assert_mem_eq(plain, guarded, size);
     free(plain);
     free(guarded);

@@ -28,9 +28,16 @@ struct weir_compile_params {
     const char *dump_dir; // write each pass's text, the schedule and the kernels there (NULL = no)
     bool no_fusion;       // one group an operation
     bool no_plan;         // no memory reuse
+    bool no_recompute;    // what the backward pass reads is kept, not computed again
+    double keep_price;    // bytes moved that a byte kept for the backward pass is worth: the higher, the more is
+                          // computed again (0 = 0.25, and more where `memory` asks for it)
     bool no_replay;       // record the launches anew in each run (benchmarks)
     bool guards;          // debugging: every tensor alone between bands of a pattern, looked at after each
                           // run; weir_wait and weir_read give DEVICE and log who wrote beside a tensor
+    size_t memory;        // bytes of buffers that the device may hold with this program, those that are there
+                          // already (states) among them: what is cheap is computed again in the backward
+                          // pass rather than kept, the more the tighter it is; NOMEM, with the least that
+                          // is possible in the log, where that does not do (0 = no limit)
     const char *label;    // for messages and dumps (NULL = "program")
     double launch_ms;     // GPUs: a launch that might take longer runs in parts, so that a desktop stays alive;
                           // the same bits (0 = 100)
@@ -58,6 +65,12 @@ struct weir_program_info {
     int parts;        // launches that the driver is given, loops' counted once
     size_t peak;      // bytes of the arena
     size_t live;      // bytes of all intermediate tensors if none shared memory
+    size_t inputs, constants; // bytes of the buffers beside the arena
+    size_t states;    // bytes of the states that the program reads and writes
+    size_t allocated; // bytes of buffers that the device made for it: peak + inputs + constants
+    int recomputed;   // operations of the forward pass that are done again in the backward pass
+    double recomputed_flop;  // what they cost a run
+    size_t recomputed_bytes; // and write
     double compile_s; // seconds spent compiling
 };
 const struct weir_program_info *weir_program_info(const weir_program *program);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiler's inside. Passes, in order, each one file with one entry point and a text dump:
 //   simplify   legal rewrites, dead values               graph  -> list of live values
+//   recompute  what is computed again behind the peak      list   -> list
 //   schedule   groups (map, row, contract, opaque, ...)  values -> groups, and which values get memory
 //   write      kernel text and launches (OpenCL), or loop nests with descriptions (host)
 //   plan       lifetimes of slots -> offsets in one arena
@@ -130,9 +131,17 @@ struct weir_scope {
     int *slot_of;      // by value id; -1 = none
     int *output_slot;  // n_outputs
     int *step_of;      // by value id, of the kernel body at hand
+    int *era;          // by value id: cuts before it (recompute.c); NULL = none
     struct weir_group *groups;
     int n_groups, cap_groups;
     int loop;          // the one being written, -1 = none
+};
+
+// What is computed a second time.
+struct weir_recomputed {
+    int values;
+    double flop;
+    size_t bytes; // of results that have to be written again
 };
 
 struct weir_emit_state {
@@ -160,9 +169,11 @@ struct weir_emit_state {
 
     bool trial;    // fusion asks whether a kernel can be written: slots are not made
 
-    size_t arena_size, live_size;
+    double price; // of a byte kept for the backward pass, in bytes moved (recompute.c); < 0 = all is kept
+    struct weir_recomputed recomputed;
+    size_t arena_size, live_size, inputs_size, constants_size, states_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs
-    struct weir_strbuf dump_schedule, dump_plan, dump_bodies;
+    struct weir_strbuf dump_values, dump_recompute, dump_schedule, dump_plan, dump_bodies;
 };
 
 // Grows an array of the arena so that one more entry fits; false when out of memory.
@@ -220,7 +231,13 @@ enum weir_status weir_write_groups_host(struct weir_emit_state *c);
 enum weir_status weir_write_copy_host(struct weir_emit_state *c, const struct weir_group *g);
 enum weir_status weir_write_loop(struct weir_emit_state *c, weir_value *v); // write_loop.c
 
+// The passes in turn, within params->memory (passes.c). c is zeroed but for dev, params, log, call_status and
+// the number of outputs, and is finished by the caller, errors or not.
+enum weir_status weir_passes(struct weir_emit_state *c, weir_graph *g, weir_value *const *outputs);
+void weir_passes_finish(struct weir_emit_state *c);
+
 // The passes.
+enum weir_status weir_recompute(struct weir_emit_state *c);  // recompute.c
 enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c
 enum weir_status weir_write_host(struct weir_emit_state *c); // write_host.c
 enum weir_status weir_write_call(struct weir_emit_state *c, weir_value *v); // a host call, any device
@@ -281,6 +298,6 @@ enum weir_status weir_guards_before_run(struct weir_program *p);
 enum weir_status weir_guards_after_run(struct weir_program *p);
 
 enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p); // record.c
-void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values); // dump.c
+void weir_dump(const struct weir_emit_state *c); // dump.c
 
 #endif

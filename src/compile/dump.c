@@ -44,15 +44,17 @@ static void describe_launches(const struct weir_emit_state *c, struct weir_strbu
     }
 }
 
-void weir_dump(const struct weir_emit_state *c, const struct weir_strbuf *values)
+void weir_dump(const struct weir_emit_state *c)
 {
     struct weir_strbuf launches = { 0 };
     if (mkdir(c->params->dump_dir, 0777) != 0 && errno != EEXIST)
         weir_logf(&c->log, WEIR_LOG_WARN, "cannot make %s: %s", c->params->dump_dir, strerror(errno));
     describe_launches(c, &launches);
-    write_text(c, "values.txt", values);
+    write_text(c, "values.txt", &c->dump_values);
     if (c->dump_bodies.n > 0)
         write_text(c, "bodies.txt", &c->dump_bodies);
+    if (c->dump_recompute.n > 0)
+        write_text(c, "recompute.txt", &c->dump_recompute);
     write_text(c, "schedule.txt", &c->dump_schedule);
     write_text(c, "launches.txt", &launches);
     write_text(c, "plan.txt", &c->dump_plan);

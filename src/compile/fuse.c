@@ -81,15 +81,23 @@ static void depend(struct fuser *f, int group, int on)
         }
 }
 
-// Whether v may join `group` without a circle: nothing else that v needs depends on the group.
-static bool acyclic(const struct fuser *f, weir_value *v, int group)
+// Whether no cut of the recompute pass lies between v and `group`.
+static bool same_era(const struct fuser *f, const weir_value *v, int group)
+{
+    const int *era = f->c->scope.era;
+    const struct cluster *g = &f->cluster[group];
+    return !era || g->n == 0 || era[v->id] == era[g->nodes[0]->id];
+}
+
+// Whether v may join `group` without a circle (nothing else that v needs depends on the group) in its own era.
+static bool may_join(const struct fuser *f, weir_value *v, int group)
 {
     for (int a = 0; a < v->arity; a++) {
         int home = f->home[source_of(f, v, a)->id];
         if (home >= 0 && home != group && has(f->cluster[home].deps, group))
             return false;
     }
-    return true;
+    return same_era(f, v, group);
 }
 
 static bool push(struct fuser *f, struct cluster *g, weir_value *v)
@@ -192,7 +200,7 @@ static bool join_map(struct fuser *f, weir_value *v, int group)
         return false;
     if (g->kind == WEIR_GROUP_MAP && space_size(v) != g->size)
         return false;
-    if (space_size(v) > g->size || !acyclic(f, v, group) || !fits(f, g, v, &b))
+    if (space_size(v) > g->size || !may_join(f, v, group) || !fits(f, g, v, &b))
         return false;
     return g->kind == WEIR_GROUP_MAP || is_row_form(f, &b);
 }
@@ -202,7 +210,7 @@ static bool join_reduce(struct fuser *f, weir_value *v, int group, enum weir_gro
     struct cluster *g = &f->cluster[group];
     struct weir_body b;
     if (g->closed || (g->kind != WEIR_GROUP_MAP && g->kind != WEIR_GROUP_ROW) ||
-        g->size != space_size(v) || !acyclic(f, v, group) || !fits(f, g, v, &b))
+        g->size != space_size(v) || !may_join(f, v, group) || !fits(f, g, v, &b))
         return false;
     *kind = WEIR_GROUP_ROW;
     if (is_row_form(f, &b) && enough_rows(&b))
@@ -281,7 +289,7 @@ static void try_unite(struct fuser *f, int to, int from)
     bool g_ok = g->kind == WEIR_GROUP_MAP || g->kind == WEIR_GROUP_ROW;
     bool h_ok = h->kind == WEIR_GROUP_MAP || h->kind == WEIR_GROUP_ROW;
     if (!g_ok || !h_ok || g->closed || h->closed || g->size != h->size || g->n + h->n > NODES ||
-        detour(f, to, from) || detour(f, from, to))
+        !same_era(f, h->nodes[0], to) || detour(f, to, from) || detour(f, from, to))
         return;
     weir_value **nodes = weir_arena_array(f->arena, (size_t)(g->n + h->n), sizeof(*nodes));
     if (!nodes)

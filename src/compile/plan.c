@@ -110,6 +110,39 @@ static void share_in_place(struct weir_emit_state *c)
     }
 }
 
+// Offsets of the slots with this home in a buffer of their own; returns its size.
+static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
+{
+    const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
+    size_t at = 0;
+    for (int i = 0; i < c->n_slots; i++) {
+        struct weir_slot *s = &c->slots[i];
+        if (s->home != home || s->first < 0)
+            continue;
+        if (c->params->guards) {
+            weir_guards_place(c, s, &at);
+            continue;
+        }
+        s->offset = at;
+        at = weir_align_up(at + s->size, align);
+    }
+    return at;
+}
+
+// Bytes of the states that launches touch, each once.
+static size_t size_of_states(const struct weir_emit_state *c)
+{
+    size_t sum = 0;
+    for (int i = 0; i < c->n_slots; i++) {
+        const struct weir_slot *s = &c->slots[i];
+        bool known = s->home != WEIR_SLOT_STATE || s->first < 0;
+        for (int k = 0; k < i && !known; k++)
+            known = c->slots[k].state == s->state && c->slots[k].first >= 0;
+        sum += known ? 0 : s->state->buf->size;
+    }
+    return sum;
+}
+
 struct item {
     int slot;
     size_t size;
@@ -171,10 +204,37 @@ static void place_all(struct weir_emit_state *c, struct item *items, int n, stru
     }
 }
 
+// Whether the plan places it.
+static bool is_placed(const struct weir_slot *s)
+{
+    return (s->home == WEIR_SLOT_ARENA || s->home == WEIR_SLOT_KEEP) && s->first >= 0 && s->alias < 0;
+}
+
+// The launch at which most bytes are alive: no placement does with less.
+static int find_peak(const struct weir_emit_state *c, size_t *most)
+{
+    int peak = 0;
+    *most = 0;
+    for (int i = 0; i < c->n_launches; i++) {
+        size_t now = 0;
+        for (int k = 0; k < c->n_slots; k++)
+            if (is_placed(&c->slots[k]) && c->slots[k].first <= i && c->slots[k].last >= i)
+                now += c->slots[k].size;
+        if (now > *most) {
+            *most = now;
+            peak = i;
+        }
+    }
+    return peak;
+}
+
 static void report(struct weir_emit_state *c, const struct item *items, int n)
 {
+    size_t most;
+    int peak = find_peak(c, &most);
     weir_strbuf_printf(&c->dump_plan, "arena %zu bytes, all tensors together %zu bytes\n",
                        c->arena_size, c->live_size);
+    weir_strbuf_printf(&c->dump_plan, "at launch %d %zu bytes are alive\n", peak, most);
     weir_strbuf_puts(&c->dump_plan, "   slot       offset         size  launches      tensor\n");
     for (int i = 0; i < n; i++) {
         const struct weir_slot *s = &c->slots[items[i].slot];
@@ -188,19 +248,21 @@ static void report(struct weir_emit_state *c, const struct item *items, int n)
     }
     for (int i = 0; i < c->n_slots; i++)
         if (c->slots[i].alias >= 0)
-            weir_strbuf_printf(&c->dump_plan, "  s%-6d in place of s%d  %s\n", i, c->slots[i].alias,
+            weir_strbuf_printf(&c->dump_plan, "  s%-6d in place of s%d, %zu bytes  %s\n", i,
+                               c->slots[i].alias, c->slots[i].size,
                                c->slots[i].name ? c->slots[i].name : "");
 }
 
 void weir_plan_explain(const struct weir_emit_state *c)
 {
     struct weir_slot *top[8];
-    int n = 0;
-    weir_logf(&c->log, WEIR_LOG_ERROR, "the plan wants %zu bytes; its largest tensors:",
-              c->arena_size);
+    size_t most;
+    int n = 0, peak = find_peak(c, &most);
+    weir_logf(&c->log, WEIR_LOG_ERROR, "the plan wants %zu bytes; %zu are alive at launch %d (%s), the largest:",
+              c->arena_size, most, peak, peak < c->n_launches && c->launches[peak].label ? c->launches[peak].label : "none");
     for (int i = 0; i < c->n_slots; i++) {
         struct weir_slot *s = &c->slots[i];
-        if (s->alias >= 0 || (s->home != WEIR_SLOT_ARENA && s->home != WEIR_SLOT_KEEP) || s->first < 0)
+        if (!is_placed(s) || s->first > peak || s->last < peak)
             continue;
         int at = n < 8 ? n++ : 8;
         for (; at > 0 && top[at - 1]->size < s->size; at--)
@@ -237,6 +299,9 @@ enum weir_status weir_plan(struct weir_emit_state *c)
             items[n++] = (struct item) { i, s->size };
     }
     place_all(c, items, n, placed, align);
+    c->constants_size = lay_out(c, WEIR_SLOT_CONSTANT);
+    c->inputs_size = lay_out(c, WEIR_SLOT_INPUT);
+    c->states_size = size_of_states(c);
     for (int i = 0; i < c->n_slots; i++)
         if (c->slots[i].alias >= 0)
             c->slots[i].offset = c->slots[root_of(c, i)].offset;

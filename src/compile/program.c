@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "compile/compile.h"
-#include "compile/simplify.h"
 #include "graph/ops/rows.h"
 
 static enum weir_status check_outputs(const struct weir_log *log, weir_value *const *outputs, int n,
@@ -31,18 +30,6 @@ error:
     return status;
 }
 
-static enum weir_status check_states(struct weir_emit_state *c)
-{
-    for (int i = 0; i < c->scope.n_live; i++) {
-        const weir_value *v = c->scope.live[i];
-        if ((v->op == &weir_op_state || v->op == &weir_op_assign) &&
-            v->attrs.state.state->dev != c->dev)
-            return weir_fail(&c->log, WEIR_INVALID, "state %s belongs to another device",
-                             v->attrs.state.state->name);
-    }
-    return WEIR_OK;
-}
-
 static enum weir_status list_inputs(const weir_graph *g, struct weir_program *p)
 {
     p->n_inputs = g->n_inputs;
@@ -61,29 +48,17 @@ static enum weir_status list_inputs(const weir_graph *g, struct weir_program *p)
     return WEIR_OK;
 }
 
-static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
-                                   weir_value *const *outputs, struct weir_program *p)
+static void fill_info(const struct weir_emit_state *c, struct weir_program_info *info)
 {
-    struct weir_strbuf values = { 0 };
-    struct weir_simplify_params simplify = { .dump = c->params->dump_dir ? &values : NULL };
-    enum weir_status status = weir_simplify(g, outputs, c->scope.n_outputs, c->arena, &c->scope.live, &c->scope.n_live,
-                                            c->scope.outputs, &simplify);
-    if (status == WEIR_OK)
-        status = check_states(c);
-    if (status == WEIR_OK)
-        status = list_inputs(g, p);
-    if (status == WEIR_OK)
-        status = weir_schedule(c);
-    if (status == WEIR_OK)
-        status = weir_device_is_host(c->dev) ? weir_write_host(c) : weir_write_cl(c);
-    if (status == WEIR_OK)
-        status = weir_plan(c);
-    if (c->params->dump_dir)
-        weir_dump(c, &values);
-    if (status == WEIR_OK && !c->dev->planned)
-        status = weir_record(c, p);
-    weir_strbuf_free(&values);
-    return status;
+    info->groups = c->scope.n_groups + c->n_body_groups;
+    info->peak = c->arena_size;
+    info->live = c->live_size;
+    info->inputs = c->inputs_size;
+    info->constants = c->constants_size;
+    info->states = c->states_size;
+    info->recomputed = c->recomputed.values;
+    info->recomputed_flop = c->recomputed.flop;
+    info->recomputed_bytes = c->recomputed.bytes;
 }
 
 enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int n_outputs,
@@ -94,39 +69,36 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     static const struct weir_compile_params defaults;
     const double start = weir_clock();
     weir_graph *g = NULL;
-    struct weir_emit_state c = { .dev = dev, .scope.loop = -1, .params = params ? params : &defaults, .log = dev->log,
-                                 .scope.n_outputs = n_outputs };
+    struct weir_emit_state c = { .dev = dev, .scope.loop = -1, .params = params ? params : &defaults,
+                                 .log = dev->log, .scope.n_outputs = n_outputs };
     enum weir_status status = check_outputs(&dev->log, outputs, n_outputs, &g);
     if (status != WEIR_OK)
         return status;
     struct weir_program *p = calloc(1, sizeof(*p));
-    if (p)
-        p->arena = c.arena = weir_arena_create();
-    c.scratch = weir_arena_create();
-    if (c.arena && c.scratch) {
-        p->label = weir_arena_strdup(c.arena, c.params->label ? c.params->label : "program");
-        c.scope.outputs = weir_arena_array(c.arena, (size_t)n_outputs, sizeof(*c.scope.outputs));
-    }
-    if (!c.scope.outputs || !p->label) {
-        status = weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
-        goto error;
-    }
+    if (!p)
+        return weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
     p->dev = dev;
     c.call_status = &p->call_status;
-    status = run_passes(&c, g, outputs, p);
+    status = weir_passes(&c, g, outputs);
+    p->arena = c.arena; // what the launches refer to
+    c.arena = NULL;
+    p->label = weir_arena_strdup(p->arena, c.params->label ? c.params->label : "program");
+    if (status == WEIR_OK)
+        status = p->label ? list_inputs(g, p) : weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
+    if (status == WEIR_OK && c.params->dump_dir)
+        weir_dump(&c);
+    fill_info(&c, &p->info);
+    if (status == WEIR_OK && !dev->planned)
+        status = weir_record(&c, p);
     if (status != WEIR_OK) {
-        weir_logf(&dev->log, WEIR_LOG_ERROR, "%s did not compile", p->label);
+        weir_logf(&dev->log, WEIR_LOG_ERROR, "%s did not compile", p->label ? p->label : "a program");
         goto error;
     }
     p->info.compile_s = weir_clock() - start;
     *out = p;
     p = NULL;
 error:
-    weir_arena_destroy(&c.scratch);
-    weir_strbuf_free(&c.text);
-    weir_strbuf_free(&c.dump_schedule);
-    weir_strbuf_free(&c.dump_plan);
-    weir_strbuf_free(&c.dump_bodies);
+    weir_passes_finish(&c);
     weir_program_destroy(&p);
     return status;
 }

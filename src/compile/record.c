@@ -6,25 +6,6 @@
 #include "base/log.h"
 #include "compile/compile.h"
 
-// Offsets of the slots with this home in a buffer of their own; returns its size.
-static size_t lay_out(struct weir_emit_state *c, enum weir_slot_home home)
-{
-    const size_t align = c->dev->info.caps.align > 128 ? c->dev->info.caps.align : 128;
-    size_t at = 0;
-    for (int i = 0; i < c->n_slots; i++) {
-        struct weir_slot *s = &c->slots[i];
-        if (s->home != home || s->first < 0)
-            continue;
-        if (c->params->guards) {
-            weir_guards_place(c, s, &at);
-            continue;
-        }
-        s->offset = at;
-        at = weir_align_up(at + s->size, align);
-    }
-    return at;
-}
-
 static enum weir_status make_buffer(struct weir_emit_state *c, size_t size, weir_buf **out)
 {
     return size > 0 ? weir_buf_create(c->dev, size, out) : WEIR_OK;
@@ -53,12 +34,13 @@ static enum weir_status make_guards(const struct weir_emit_state *c, struct weir
 
 static enum weir_status make_buffers(struct weir_emit_state *c, struct weir_program *p)
 {
-    size_t constants = lay_out(c, WEIR_SLOT_CONSTANT), inputs = lay_out(c, WEIR_SLOT_INPUT);
-    enum weir_status status = make_buffer(c, constants, &p->constants);
+    const size_t before = c->dev->bytes_live;
+    enum weir_status status = make_buffer(c, c->constants_size, &p->constants);
     if (status == WEIR_OK)
-        status = make_buffer(c, inputs, &p->inputs);
+        status = make_buffer(c, c->inputs_size, &p->inputs);
     if (status == WEIR_OK)
         status = make_buffer(c, c->arena_size, &p->memory);
+    p->info.allocated = c->dev->bytes_live - before;
     if (status == WEIR_OK && c->params->guards)
         status = make_guards(c, p);
     if (status == WEIR_OK)
@@ -129,7 +111,7 @@ static enum weir_status bind(const struct weir_emit_state *c, const struct weir_
     struct weir_launch_step *steps = NULL;
     int n_steps = 0;
     if (from->loop >= 0) // no more than one window a loop around the launch
-        steps = weir_arena_array(c->arena, (size_t)(from->n_args * WEIR_LOOP_MAX_DEPTH), sizeof(*steps));
+        steps = weir_arena_array(p->arena, (size_t)(from->n_args * WEIR_LOOP_MAX_DEPTH), sizeof(*steps));
     if (from->loop >= 0 && !steps)
         return WEIR_NOMEM;
     *to = (struct weir_launch) { .module = from->kernel ? p->module : NULL, .kernel = from->kernel,
@@ -246,10 +228,5 @@ enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p)
         status = build_module(c, p);
     if (status == WEIR_OK)
         status = record_launches(c, p);
-    if (status == WEIR_OK)
-        status = take_ends(c, p);
-    p->info.groups = c->scope.n_groups + c->n_body_groups;
-    p->info.peak = c->arena_size;
-    p->info.live = c->live_size;
-    return status;
+    return status == WEIR_OK ? take_ends(c, p) : status;
 }

@@ -144,6 +144,7 @@ static enum weir_status enter_body(struct weir_emit_state *c, const struct loop 
         outputs[k] = k < l->n_carry ? l->next[k] : l->y[k - l->n_carry];
     c->scope.n_outputs = n;
     c->scope.groups = NULL;
+    c->scope.era = NULL;
     c->scope.n_groups = c->scope.cap_groups = 0;
     if (c->params->dump_dir) {
         weir_strbuf_printf(&c->dump_bodies, "\nbody of loop %d, %lld iterations:\n", p->id,

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two training steps of a small unet, of two microbatches each: every kind of kernel that training
+// uses, in a second or so.
+#ifndef WEIR_TESTS_SMALL_UNET_H
+#define WEIR_TESTS_SMALL_UNET_H
+
+#include "train/step.h"
+
+// A step with its parameters, made but not run; `params` NULL = defaults. Errors leave nothing
+// behind.
+struct small_unet {
+    struct weir_recipe recipe;
+    struct weir_setup setup;
+    weir_params *params;
+    weir_step *step;
+};
+enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_params *params,
+                                   struct small_unet *out);
+void small_unet_finish(struct small_unet *u);
+// Runs both steps; *bits receives every parameter, moment and average, malloc'd. Returns its size.
+size_t small_unet_run(struct small_unet *u, char **bits);
+// All of the above.
+size_t small_unet_train(weir_device *dev, const struct weir_compile_params *params, char **bits);
+
+#endif
