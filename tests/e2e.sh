@@ -90,6 +90,8 @@ bench) # the table of a small step, names that nothing has, the result file
     done
     grep -q "^step [0-9.]* ms, median of 3" out.txt || fail "no time of a step"
     grep -qE "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+%$" out.txt || fail "no row for matmul"
+    grep -qE "^device memory: ([0-9.]+) MB of tensors, inputs and constants planned, \1 MB allocated" out.txt ||
+        fail "not allocated as planned"
     expect 0 "GFLOP/s" "$weir" bench op "matmul_nt 384x384x384" --repeats 2 --device host
     [ "$(wc -l <out.txt)" -eq 2 ] || fail "a whole name means one row"
     expect 0 "8 samples by euler, 2 network evaluations" "$weir" bench sample toy --set sample.solver=euler \
@@ -102,7 +104,7 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op add nonesuch --device host
     expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
     expect 2 "expected \`model RECIPE\`" "$weir" bench
-    expect 2 "expected fusion, plan or replay" "$weir" bench model toy --off nonesuch
+    expect 2 "expected fusion, plan, replay or recompute" "$weir" bench model toy --off nonesuch
     head='{ "schema": 2, "device": { "name": "x", "platform": "" }, "rows": [ { "name": '
     echo "$head\"add\", \"s\": [3, 3, 3] }, { \"name\": \"old\", \"s\": [1] } ] }" >ops-a.json
     echo "$head\"add\", \"s\": [3, 2, 2] }, { \"name\": \"new\", \"s\": [1] } ] }" >ops-b.json
@@ -314,6 +316,10 @@ bad-input)
     expect 2 "did you mean 'unet'" "$weir" train toy --device host --set model.name=unett
     expect 2 "did you mean 'moons'" "$weir" train toy --device host --set data.name=mons
     expect 2 "the unet takes images" "$weir" train toy --device host --set model.name=unet
+    for bad in 0 -5M 3T 10MB much '' M 1e99; do
+        expect 2 "expected a number of bytes" "$weir" train toy --device host --memory "$bad"
+    done
+    expect 1 "is the least this program can do with" toy --device host --memory 20000 --out small
     expect 2 "no recipe 'nothing'" "$weir" train nothing --device host
     expect 2 "no command 'trian' (did you mean 'train'?)" "$weir" trian
     expect 2 "did you mean --device" "$weir" train toy --devise host

@@ -171,6 +171,10 @@ static enum weir_status time_steps(const struct bench_params *p, double held, st
     double first = weir_clock() - start;
     printf("%" PRId64 " parameters, compile %.2f s, first step %.2f s, %d launches, %.1f MB planned of %.1f MB\n",
            parameters, info->compile_s, first, info->launches, 1e-6 * (double)info->peak, 1e-6 * (double)info->live);
+    printf("device memory: %.1f MB of tensors, inputs and constants planned, %.1f MB allocated; %.1f MB of states; "
+           "computed again: %d operations, %.2f GFLOP, %.1f MB\n",
+           1e-6 * (double)(info->peak + info->inputs + info->constants), 1e-6 * (double)info->allocated,
+           1e-6 * (double)info->states, info->recomputed, 1e-9 * info->recomputed_flop, 1e-6 * (double)info->recomputed_bytes);
     for (int i = 0; i < p->repeats + 1 && !status; i++) {
         bench_progress("step", i, p->repeats);
         start = weir_clock();

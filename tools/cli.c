@@ -53,6 +53,20 @@ static void unknown_option(const struct weir_command *command, const struct cli_
             nearest ? nearest : "", nearest ? "?)" : "");
 }
 
+bool cli_parse_bytes(const struct weir_command *command, const char *option, const char *text, size_t *bytes)
+{
+    char *end = NULL;
+    errno = 0;
+    double n = *text >= '0' && *text <= '9' ? strtod(text, &end) : 0;
+    double unit = !end || !*end ? 1 : !strcmp(end, "M") ? 1e6 : !strcmp(end, "G") ? 1e9 : 0;
+    if (errno || n * unit < 1 || n * unit > 1e18) {
+        fprintf(stderr, "weir %s: --%s %s: expected a number of bytes, such as 1500M or 1.5G\n", command->name, option, text);
+        return false;
+    }
+    *bytes = (size_t)(n * unit);
+    return true;
+}
+
 static bool take_value(const struct weir_command *command, const struct cli_option *o, const char *value)
 {
     if (o->value)

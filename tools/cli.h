@@ -33,6 +33,9 @@ struct cli_option {
 bool cli_parse(const struct weir_command *command, int argc, char **argv, const struct cli_option *options, int n,
                const char **words, int max_words, int *n_words);
 
+// Bytes from a text such as 300M (N, NM or NG: millions, 10^9). Prints what is wrong and returns false.
+bool cli_parse_bytes(const struct weir_command *command, const char *option, const char *text, size_t *bytes);
+
 // A log to stderr. WEIR_LOG_INFO and up to `level` are shown.
 struct weir_log cli_log(enum weir_log_level level);
 int cli_exit_code(enum weir_status status);

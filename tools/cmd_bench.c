@@ -46,13 +46,14 @@ static bool turn_off(struct bench_params *p, const char *const *off, int n)
 {
     const struct { const char *name; bool *flag; } parts[] = {
         { "fusion", &p->compile.no_fusion }, { "plan", &p->compile.no_plan }, { "replay", &p->compile.no_replay },
+        { "recompute", &p->compile.no_recompute },
     };
     for (int i = 0; i < n; i++) {
         size_t k = 0;
         while (k < WEIR_COUNT(parts) && strcmp(off[i], parts[k].name))
             k++;
         if (k == WEIR_COUNT(parts)) {
-            fprintf(stderr, "weir bench: --off %s: expected fusion, plan or replay\n", off[i]);
+            fprintf(stderr, "weir bench: --off %s: expected fusion, plan, replay or recompute\n", off[i]);
             return false;
         }
         *parts[k].flag = true;
@@ -87,7 +88,7 @@ static const struct benchmark *find(const char *const *words, int n)
 
 static int run(int argc, char **argv)
 {
-    const char *words[BENCH_MAX_WORDS + 1], *device = NULL, *repeats = NULL, *json = NULL, *off[8];
+    const char *words[BENCH_MAX_WORDS + 1], *device = NULL, *repeats = NULL, *json = NULL, *memory = NULL, *off[8];
     int n_words, n_off = 0;
     bool list = false;
     struct bench_params p = { .log = cli_log(WEIR_LOG_INFO), .repeats = 9 };
@@ -99,6 +100,7 @@ static int run(int argc, char **argv)
         { "svg", .value = &p.svg },
         { "out", .value = &p.out },
         { "off", .list = off, .list_max = (int)WEIR_COUNT(off), .n_list = &n_off },
+        { "memory", .value = &memory },
         { "list", .flag = &list },
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, BENCH_MAX_WORDS + 1, &n_words))
@@ -113,7 +115,8 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir bench: --repeats %s: expected 1 to %d\n", repeats, BENCH_MAX_REPEATS);
         return EXIT_USAGE;
     }
-    if (!turn_off(&p, off, n_off))
+    if (!turn_off(&p, off, n_off) ||
+        (memory && !cli_parse_bytes(&weir_command_bench, "memory", memory, &p.compile.memory)))
         return EXIT_USAGE;
     if (list && b->run == bench_op) {
         bench_list_ops();
@@ -142,7 +145,8 @@ const struct weir_command weir_command_bench = {
             "  --json FILE       also write every timed run there, with device, wall time, clocks and temperature\n"
             "  --list            op: the names of all, as JSON\n"
             "  --svg FILE        op: draw the roofline with a point for each row\n"
-            "  --off PART        model: compile without fusion, plan or replay (repeatable)\n"
+            "  --off PART        model: compile without fusion, plan, replay or recompute (repeatable)\n"
+            "  --memory N[M|G]   model: the most bytes of device memory, as of weir train\n"
             "  --out DIR         export: the folder to write to (default: this one)\n"
             "  --set KEY=VALUE   model, sample, export: change a key of the recipe (repeatable)\n"
             "  --device SEL      host, opencl:N, part of a name, auto (default)\n",

@@ -58,7 +58,7 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
 
 static int run(int argc, char **argv)
 {
-    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *sets[64];
+    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *sets[64];
     int n_words, n_sets = 0;
     bool resume = false, dry = false, any_numerics = false, no_device = false;
     const struct cli_option options[] = {
@@ -66,6 +66,7 @@ static int run(int argc, char **argv)
         { "device", .value = &device },
         { "out", .value = &out },
         { "dump", .value = &dump },
+        { "memory", .value = &memory },
         { "resume", .flag = &resume },
         { "dry-run", .flag = &dry },
         { "any-numerics", .flag = &any_numerics },
@@ -88,6 +89,8 @@ static int run(int argc, char **argv)
         return cli_exit_code(status);
     snprintf(dir, sizeof(dir), "runs/%s", params.recipe.name);
     params.out_dir = out ? out : dir;
+    if (memory && !cli_parse_bytes(&weir_command_train, "memory", memory, &params.memory))
+        return EXIT_USAGE;
     if (no_device && (!dry || !dump)) {
         fprintf(stderr, "weir train: --no-device goes with --dry-run --dump DIR\n");
         return EXIT_USAGE;
@@ -111,6 +114,8 @@ const struct weir_command weir_command_train = {
             "  --out DIR         the run's folder (default runs/NAME)\n"
             "  --resume          go on from the newest checkpoint of the run\n"
             "  --any-numerics    resume although the numerics version differs (other bits)\n"
+            "  --memory N[M|G]   the most bytes of device memory for parameters and training step (M: millions):\n"
+            "                    recomputes more, the tighter it is; sampling on the way comes on top\n"
             "  --dump DIR        write every pass, the schedule and the kernels as text\n"
             "  --dry-run         print the complete recipe and stop; with --dump also compile, and write that\n"
             "  --no-device       with both: write the kernels that a GPU would get, with no device at hand\n",

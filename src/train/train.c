@@ -129,6 +129,22 @@ static enum weir_status write_recipe(struct training *t)
     return status;
 }
 
+static void note_step(const struct weir_train_params *p, const struct weir_run_state *run, const weir_step *step)
+{
+    const struct weir_program_info *pi = weir_step_info(step);
+    double n = (double)weir_params_elements(run->params) * 1e-6;
+    char text[320];
+    int at = snprintf(text, sizeof(text), "%s: %.2f M parameters; a step is %d launches, %.0f MB of tensors planned in %.0f MB, "
+                      "%.0f MB of device memory with states and inputs; compiled in %.1f s", run->setup.recipe.model.name, n,
+                      pi->launches, 1e-6 * (double)pi->live, 1e-6 * (double)pi->peak,
+                      1e-6 * (double)(pi->peak + pi->inputs + pi->constants + pi->states), pi->compile_s);
+    if (pi->recomputed)
+        snprintf(text + at, sizeof(text) - (size_t)at, "; %d operations computed again rather than kept: %.2f GFLOP, %.0f MB",
+                 pi->recomputed, 1e-9 * pi->recomputed_flop, 1e-6 * (double)pi->recomputed_bytes);
+    if (p->note)
+        p->note(p->cookie, text);
+}
+
 static enum weir_status start(struct training *t)
 {
     struct weir_checkpoint_info info = { 0 };
@@ -145,15 +161,11 @@ static enum weir_status start(struct training *t)
         status = open_loader(t);
     if (!status)
         status = weir_step_create(&t->log, t->p->dev, &t->run.setup, t->run.params,
-                                  &(struct weir_compile_params) { .dump_dir = t->p->dump_dir }, &t->step);
+                                  &(struct weir_compile_params) { .dump_dir = t->p->dump_dir, .memory = t->p->memory },
+                                  &t->step);
     if (status)
         return status;
-    const struct weir_program_info *pi = weir_step_info(t->step);
-    char text[256];
-    snprintf(text, sizeof(text), "%s: %.2f M parameters; a step is %d launches, %.0f MB of activations planned in %.0f MB; "
-             "compiled in %.1f s", t->recipe.model.name, (double)weir_params_elements(t->run.params) / 1e6, pi->launches,
-             (double)pi->live / 1e6, (double)pi->peak / 1e6, pi->compile_s);
-    note(t, text);
+    note_step(t->p, &t->run, t->step);
     t->start = t->last_time = weir_clock();
     t->last_step = t->done;
     return WEIR_OK;
@@ -364,7 +376,10 @@ enum weir_status weir_train_dump(const struct weir_log *log, const struct weir_t
     enum weir_status status = weir_run_init(log, params->dev, &params->recipe, true, &run);
     if (!status)
         status = weir_step_create(log, params->dev, &run.setup, run.params,
-                                  &(struct weir_compile_params) { .dump_dir = params->dump_dir }, &step);
+                                  &(struct weir_compile_params) { .dump_dir = params->dump_dir, .memory = params->memory },
+                                  &step);
+    if (!status)
+        note_step(params, &run, step);
     if (!status)
         status = weir_sample_dump(log, params->dev, &run.setup, run.params, params->recipe.train.ema > 0,
                                   params->dump_dir);

@@ -41,6 +41,7 @@ struct weir_train_params {
     bool resume;           // go on from its newest checkpoint
     bool any_numerics;
     const char *dump_dir;
+    size_t memory;         // as weir_compile_params.memory, of the training step (0 = no limit)
     const volatile sig_atomic_t *stop; // non-zero: finish the step, save, return INTERRUPTED
     void (*progress)(void *cookie, const struct weir_progress *p); // each log row
     void (*note)(void *cookie, const char *text);                  // "sampling", "saved ..."
