@@ -143,7 +143,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 echo '{ "weir": "played", "device": { "name": "it" }, "rows": [ { "s": ['$s'], "peak_memory": '$memory', "compile_s": 20,
-    "first_step_s": 2, "parameters": '"${PARAMETERS:-3}"' } ] }' >"$path"
+    "first_step_s": 2, "planned": 150000000, "parameters": '"${PARAMETERS:-3}"' } ] }' >"$path"
 END
     chmod +x torch weir
     compare() {
@@ -163,6 +163,7 @@ fashion-unet +1000.00 ms +1500.00 ms +1500.00 ms +eager +1.50 +target 1.4 met +c
 toy, batch 256 +1000.00 ms +1500.00 ms +1500.00 ms +eager +1.50 +target 4 MISSED +compile +1.50 +target 4 MISSED
 fashion-dit, 64 images, 20 steps +1000.00 ms +1500.00 ms +eager +1.50 +target 1.5 met
 fashion-unet +200.00 MB +1000.00 MB +1000.00 MB +eager +0.20 +at most 0.5 met
+.*planned: 150 MB
 fashion-unet, cold +21.00 s +system +21.00 +at most 30 met
 fashion-unet, warm +21.00 s +system +21.00 +at most 1 MISSED
 fashion-unet step +1000.00 ms +1000.00 ms +host/system +1.00 +at most 6 met

@@ -124,6 +124,7 @@ def step_rows(session, name):
         for side in session.sides:
             if side in session.weirs:
                 result = session.weir(side, *model_words(recipe, batch), repeats=session.args.repeats)["rows"][0]
+                memory.notes["planned"] = f"{1e-6 * result['planned']:.0f} MB"
             else:
                 result = session.run_torch(*torch_words(recipe, batch, session.args.repeats, side == "compile"))
             times.add(side, statistics.median(result["s"]), result["s"])
