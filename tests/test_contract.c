@@ -533,6 +533,33 @@ START_TEST(each_tile)
 }
 END_TEST
 
+// Few enough instructions for Oclgrind, which looks for races and stray accesses: two steps of each tile
+// (the large ones if `every`) with both vector loads or none; of the smallest ones chunks too, together
+// and split.
+START_TEST(races)
+{
+    static const struct spec steps[] = {
+        {MATMUL, .m = 12, .k = 20, .n = 12},
+        {MATMUL, .m = 5, .k = 17, .n = 7, .views = true},
+        {INPUT_GRAD, .images = 1, .in = {3, 3}, .cin = 2, .cout = 4, .ker = {3, 3}, .p = {.stride = {2, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}}},
+    }, chunks[] = {
+        {MATMUL, .m = 3, .k = 515, .n = 4},
+        {MATMUL, .m = 1, .k = 1030, .n = 2},
+    };
+    weir_device *dev = open_device(WEIR_CAP_WIDE);
+    for (const struct weir_grouped_tile *t = weir_grouped_tiles; t->name; t++) {
+        if (!every && t->rows * t->cols > 1024)
+            continue;
+        tile = t->name;
+        run_specs(dev, steps, (int)WEIR_COUNT(steps), NULL);
+        if (t->rows * t->cols <= 256)
+            run_specs(dev, chunks, (int)WEIR_COUNT(chunks), NULL);
+    }
+    tile = NULL;
+    weir_device_close(&dev);
+}
+END_TEST
+
 // The group that a GPU gets, where the driver takes it for any kernel.
 START_TEST(large_groups)
 {
@@ -573,5 +600,9 @@ int main(int argc, char **argv)
     tcase_set_timeout(tiles, 280);
     tcase_add_loop_test(tiles, each_tile, 0, n);
     suite_add_tcase(suite, tiles);
+    TCase *checked = tcase_create("races");
+    tcase_set_timeout(checked, 600);
+    tcase_add_test(checked, races);
+    suite_add_tcase(suite, checked);
     return test_main(suite);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guards: a program that writes beside a tensor is told from one that does not, and a training step of a
 // small unet, every tensor of it between guards, writes nowhere else and gives the bits of one without.
-// On $WEIR_TEST_DEVICE, else on the host.
+// On $WEIR_TEST_DEVICE, else on the host; in grouped form where $WEIR_TEST_MASK is `grouped`.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,10 @@ static weir_device *dev;
 static weir_device *open_device(const char *selector)
 {
     weir_device *out = NULL;
+    const char *mask = getenv("WEIR_TEST_MASK");
     struct weir_device_params params = { .selector = selector, .log = test_log };
+    if (mask && strcmp(mask, "grouped") == 0)
+        params.caps_mask = WEIR_CAP_WIDE;
     test_ok(weir_device_open(&params, &out));
     return out;
 }
@@ -94,13 +97,20 @@ START_TEST(training_step)
     char *plain, *guarded;
     dev = open_device(selector ? selector : "host");
     struct small_unet u;
-    test_ok(small_unet_create(dev, NULL, &u));
+    test_ok(small_unet_create(dev, &(struct weir_compile_params) { .launch_ms = 0.002 }, &u));
     const struct weir_program_info *info = weir_step_info(u.step);
     ck_assert_uint_eq(info->allocated, info->peak + info->inputs + info->constants);
     ck_assert_uint_eq(dev->bytes_live, info->allocated + info->states); // every buffer is in the plan
+    if (!weir_device_is_host(dev)) // in parts on a GPU alone
+        ck_assert_int_eq(info->parts > info->launches, !weir_device_has(dev, WEIR_CAP_WIDE));
     size_t size = small_unet_run(&u, &plain);
     small_unet_finish(&u);
     ck_assert_uint_eq(small_unet_train(dev, &(struct weir_compile_params) { .guards = true }, &guarded), size);
+    ck_assert_mem_eq(plain, guarded, size);
+    free(guarded);
+    weir_device_close(&dev);
+    dev = open_device("host");
+    ck_assert_uint_eq(small_unet_train(dev, NULL, &guarded), size);
     ck_assert_mem_eq(plain, guarded, size);
     free(plain);
     free(guarded);

@@ -177,6 +177,8 @@ static enum weir_status record_launches(struct weir_emit_state *c, struct weir_p
     if (status == WEIR_OK)
         status = weir_list_record(c->dev, l, n, &p->list);
     p->info.launches = n;
+    for (int i = 0; i < n; i++)
+        p->info.parts += l[i].parts;
     if (!c->params->no_replay) {
         free(l);
         return status;
