@@ -6,8 +6,9 @@
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
 
-// What a block of tiles reads of a: a part of a core's own cache.
-#define BLOCK_BYTES (256 << 10)
+// A core's own cache, and the part of it that what a block of tiles reads of a may take.
+#define CORE_CACHE (1 << 20)
+#define BLOCK_BYTES (CORE_CACHE / 4)
 
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
 // least four for the latency of a chain; a run of terms costs some more to begin, the more the
@@ -126,14 +127,15 @@ static int64_t span_a(const struct weir_axis *rows, const struct weir_axis *term
     return 4 * (last + 1);
 }
 
-// Tiles of rows that go through all panels together. Only where a is too large for the last level
-// of cache: then so many that what they read of it stays in a core's own.
+// Tiles of rows that go through all panels together: so many that what they read of a stays in a
+// core's cache. Only where a does not lie there anyway, and b does or a lies in no cache at all.
 static int64_t block_of(const struct weir_gather *g, int th, int tw, int64_t tiles)
 {
     struct weir_axis rows[4] = {{.n = 1}, {.n = 1}, g->row[2], g->row[3]};
     rows[2].n = th;
     rows[3].n = tw;
-    if (span_a(g->row, g->term) <= WEIR_LAST_CACHE)
+    int64_t bytes = span_a(g->row, g->term), b_bytes = 4 * extent(g->term, 4) * g->col[3].n;
+    if (bytes <= 4 * CORE_CACHE || (bytes <= WEIR_LAST_CACHE && b_bytes > CORE_CACHE / 2))
         return tiles;
     int64_t block = BLOCK_BYTES / span_a(rows, g->term);
     return block < 1 ? 1 : block < tiles ? block : tiles;

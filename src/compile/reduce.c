@@ -4,6 +4,7 @@
 #include "compile/reduce.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -47,7 +48,13 @@ void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const 
 }
 
 // Work-items that keep a unit of a grouped device busy.
-enum { RUN = 64, VECS = 4, ITEMS_A_UNIT = 1024 };
+enum {
+    RUN = 64,
+    ITEMS_A_UNIT = 1024,   // work-items that a compute unit of a GPU wants
+    WIDE_ITEMS_A_UNIT = 8, // and of a CPU
+    VECS = 4,              // vectors of columns that a work-item keeps in registers on wide devices
+    VECS_MAX = 64          // and in its memory, where it reads longer stretches of each term
+};
 
 // The column axis as a mask of space axes: those with the label of the innermost column axis.
 static uint32_t column_axes(const struct weir_body *b, int64_t *n)
@@ -80,8 +87,10 @@ struct column {
     int64_t n;
     int64_t inner, rows; // the innermost axis, all others that are kept
     int levels;
-    int to;     // access
-    bool *want; // by step
+    int64_t runs; // of which a work-item takes one; 0 = it takes all terms
+    int vecs;     // vectors of columns of a work-item
+    int to;       // access
+    bool *want;   // by step
 };
 
 static int64_t power(int level)
@@ -98,7 +107,7 @@ static void open_levels(const struct column *k, const char *ctype, const char *c
 {
     for (int l = 0; l < k->levels; l++) {
         indent_by(*depth, out);
-        weir_strbuf_printf(out, "%s a%d[%d];\n", ctype, l, wide ? VECS : 16);
+        weir_strbuf_printf(out, "%s a%d[%d];\n", ctype, l, wide ? k->vecs : 16);
     }
     for (int l = k->levels - 1; l >= 0; l--) {
         indent_by(*depth, out);
@@ -106,7 +115,10 @@ static void open_levels(const struct column *k, const char *ctype, const char *c
         indent_by(*depth + 1, out);
         weir_strbuf_printf(out, "a%d[q] = (%s)(%s);\n", l, ctype, k->fold.identity);
         indent_by(*depth, out);
-        if (l == k->levels - 1)
+        if (k->runs)
+            weir_strbuf_printf(out, "for (int t0 = %d * run; t0 < min(%d * run + %d, %lld); t0++) {\n", RUN,
+                               RUN, RUN, (long long)k->n);
+        else if (l == k->levels - 1)
             weir_strbuf_printf(out, "for (int t%d = 0; t%d < %lld; t%d += %lld) {\n", l, l,
                                (long long)k->n, l, (long long)power(l));
         else
@@ -134,6 +146,17 @@ static void close_levels(const struct column *k, const char *count, int *depth, 
     }
 }
 
+// Where the sum of `run` goes: among (rows before the column, runs, rows after it, inner).
+static void run_place(const struct column *k, struct weir_strbuf *out)
+{
+    struct weir_body *b = k->b;
+    int64_t after = 1;
+    for (int d = b->space.rank - 2; d >= 0 && !(k->axes >> d & 1); d--)
+        after *= b->space.dim[d];
+    weir_strbuf_printf(out, "((row / %lld * %lld + run) * %lld + row %% %lld) * %lld", (long long)after,
+                       (long long)k->runs, (long long)after, (long long)after, (long long)k->inner);
+}
+
 static void column_store(const struct column *k, bool wide, const char *count, int depth, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
@@ -147,9 +170,13 @@ static void column_store(const struct column *k, bool wide, const char *count, i
         if (k->axes >> d & 1)
             weir_strbuf_printf(out, "%sconst int r%d = 0;\n", ind, d);
     weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, ind, out);
-    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++)\n%s    weir_st%s_%s(p%d + i%d + c + %s, ", ind,
-                       count, ind, wide ? "v" : "", weir_dtype_name(to->operand.dtype), to->param, to->cls,
-                       wide ? "16 * q" : "q");
+    weir_strbuf_printf(out, "%sfor (int q = 0; q < %s; q++)\n%s    weir_st%s_%s(p%d + ", ind, count, ind,
+                       wide ? "v" : "", weir_dtype_name(to->operand.dtype), to->param);
+    if (k->runs)
+        run_place(k, out);
+    else
+        weir_strbuf_printf(out, "i%d", to->cls);
+    weir_strbuf_printf(out, " + c + %s, ", wide ? "16 * q" : "q");
     if (to->operand.dtype == WEIR_BOOL && wide)
         weir_strbuf_printf(out, "weir_i2bv(a%d[q]));\n", k->levels - 1);
     else
@@ -185,26 +212,37 @@ static void column_loops(const struct column *k, bool wide, const char *count, i
     column_store(k, wide, count, depth, out);
 }
 
+// The row, and the run where work-items take one, of a work-item.
+static void item_text(const struct column *k, struct weir_strbuf *out)
+{
+    weir_strbuf_puts(out, "    const int item = get_global_id(1);\n");
+    if (k->runs)
+        weir_strbuf_printf(out, "    const int run = item %% %lld, row = item / %lld;\n", (long long)k->runs,
+                           (long long)k->runs);
+    else
+        weir_strbuf_puts(out, "    const int row = item;\n");
+}
+
 static void column_text(const struct column *k, int64_t inner, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
     uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
-    int64_t vectors = inner / 16, tail = inner % 16, blocks = (vectors + VECS - 1) / VECS;
+    int64_t vectors = inner / 16, tail = inner % 16, blocks = (vectors + k->vecs - 1) / k->vecs;
+    char all[16];
+    snprintf(all, sizeof(all), "%d", k->vecs);
     weir_strbuf_puts(out, "kernel void $K(");
     weir_body_params(b, out);
     weir_strbuf_puts(out, ")\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_puts(out, "    const int row = get_global_id(1);\n");
+    item_text(k, out);
     weir_body_decode(b, others, "row", "    ", out);
     if (vectors > 0) {
         weir_strbuf_printf(out, "    if (get_global_id(0) < %lld) {\n", (long long)blocks);
-        weir_strbuf_printf(out, "        const int c = (int)get_global_id(0) * %d;\n", 16 * VECS);
-        if (vectors % VECS == 0)
-            weir_strbuf_printf(out, "        const int count = %d;\n", VECS);
-        else
-            weir_strbuf_printf(out, "        const int count = min(%d, %lld - c / 16);\n", VECS,
+        weir_strbuf_printf(out, "        const int c = (int)get_global_id(0) * %d;\n", 16 * k->vecs);
+        if (vectors % k->vecs != 0)
+            weir_strbuf_printf(out, "        const int count = min(%d, %lld - c / 16);\n", k->vecs,
                                (long long)vectors);
-        column_loops(k, true, vectors % VECS == 0 ? "4" : "count", 2, out);
+        column_loops(k, true, vectors % k->vecs == 0 ? all : "count", 2, out);
         weir_strbuf_puts(out, "    }\n");
     }
     if (tail > 0) {
@@ -220,34 +258,8 @@ static void column_text(const struct column *k, int64_t inner, struct weir_strbu
     weir_strbuf_puts(out, "}\n");
 }
 
-// The sum of one run, to its place among (rows before the column, runs, rows after it, inner).
-static void run_loop(const struct column *k, int64_t runs, struct weir_strbuf *out)
-{
-    struct weir_body *b = k->b;
-    const struct weir_access *to = &b->access[k->to];
-    int64_t after = 1;
-    for (int d = b->space.rank - 2; d >= 0 && !(k->axes >> d & 1); d--)
-        after *= b->space.dim[d];
-    weir_strbuf_printf(out, "        %s a0[1] = { %s };\n        const int q = 0, j = c;\n",
-                       weir_fold_ctype(&k->fold, false), k->fold.identity);
-    weir_strbuf_printf(out, "        for (int t = %d * run; t < min(%d * run + %d, %lld); t++) {\n", RUN, RUN,
-                       RUN, (long long)k->n);
-    weir_body_decode(b, k->axes, "t", "            ", out);
-    weir_body_bases(b, (1u << (b->space.rank - 1)) - 1, "            ", out);
-    weir_body_hoist(b, "            ", out);
-    weir_body_eval(b, k->want, false, "            ", out);
-    weir_strbuf_puts(out, "            a0[q] = ");
-    weir_fold_term(b, &k->fold, &k->reduce->use[0], "a0[q]", false, out);
-    weir_strbuf_puts(out, ";\n");
-    weir_body_store(b, NULL, false, "            ", out);
-    weir_strbuf_printf(out, "        }\n"
-                            "        p%d[((row / %lld * %lld + run) * %lld + row %% %lld) * %lld + c] = a0[q];\n",
-                       to->param, (long long)after, (long long)runs, (long long)after, (long long)after,
-                       (long long)k->inner);
-}
-
 // On grouped devices a work-item takes one column, or (runs > 0) one run of a column.
-static void column_text_grouped(const struct column *k, int64_t runs, struct weir_strbuf *out)
+static void column_text_grouped(const struct column *k, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
     uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
@@ -255,19 +267,12 @@ static void column_text_grouped(const struct column *k, int64_t runs, struct wei
     weir_body_params(b, out);
     weir_strbuf_puts(out, ")\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_puts(out, "    const int item = get_global_id(1), c = get_global_id(0);\n");
-    if (runs)
-        weir_strbuf_printf(out, "    const int run = item %% %lld, row = item / %lld;\n", (long long)runs,
-                           (long long)runs);
-    else
-        weir_strbuf_puts(out, "    const int row = item;\n");
+    weir_strbuf_puts(out, "    const int c = get_global_id(0);\n");
+    item_text(k, out);
     weir_body_decode(b, others, "row", "    ", out);
     weir_strbuf_printf(out, "    if (c < %lld && row < %lld) {\n", (long long)k->inner,
                        (long long)k->rows);
-    if (runs)
-        run_loop(k, runs, out);
-    else
-        column_loops(k, false, "1", 2, out);
+    column_loops(k, false, "1", 2, out);
     weir_strbuf_puts(out, "    }\n}\n");
 }
 
@@ -299,7 +304,7 @@ static enum weir_status column_init(struct column *k)
         if (b->step[i].store >= 0)
             weir_body_want(b, &b->step[i], k->want);
     k->axes = column_axes(b, &k->n);
-    for (k->levels = 1; power(k->levels) < k->n; k->levels++)
+    for (k->levels = 1; !k->runs && power(k->levels) < k->n; k->levels++)
         ;
     k->inner = b->space.dim[b->space.rank - 1];
     k->rows = 1;
@@ -309,25 +314,43 @@ static enum weir_status column_init(struct column *k)
     return WEIR_OK;
 }
 
+// As many neighbouring columns as leave enough work-items.
+static int choose_vecs(const struct column *k, int64_t items)
+{
+    int64_t vectors = k->inner / 16, least = WIDE_ITEMS_A_UNIT * k->b->c->dev->info.caps.compute_units;
+    int vecs = vectors <= VECS ? VECS : vectors < VECS_MAX ? (int)vectors : VECS_MAX;
+    while (vecs > VECS && items * ((vectors + vecs - 1) / vecs) < least)
+        vecs = vecs / 2 < VECS ? VECS : vecs / 2;
+    return vecs;
+}
+
+static enum weir_status write_column(struct column *k, const struct weir_group *g, const char *hint)
+{
+    struct weir_strbuf text = { 0 };
+    struct weir_emit_state *c = k->b->c;
+    enum weir_status status = column_init(k);
+    if (status != WEIR_OK)
+        return status;
+    int64_t items = k->rows * (k->runs ? k->runs : 1);
+    if (!weir_device_has(c->dev, WEIR_CAP_WIDE)) {
+        column_text_grouped(k, &text);
+        launch_grouped(k, g, items, weir_kernel_add_buf(c, hint, &text));
+        return c->status;
+    }
+    k->vecs = choose_vecs(k, items);
+    column_text(k, k->inner, &text);
+    const size_t blocks = (size_t)((k->inner / 16 + k->vecs - 1) / k->vecs + (k->inner % 16 > 0));
+    const size_t global[3] = { blocks, (size_t)items, 1 }, local[3] = { 1, 1, 1 };
+    weir_body_launch(k->b, g, weir_kernel_add_buf(c, hint, &text), global, local);
+    return c->status;
+}
+
 enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
                                    const weir_value *reduce, int to)
 {
     struct column k = { .b = b, .fold = weir_fold_of(reduce), .reduce = &b->step[b->step_of[reduce->id]],
                         .to = weir_body_column_result(b, reduce->type.dtype, to) };
-    struct weir_strbuf text = { 0 };
-    enum weir_status status = column_init(&k);
-    if (status != WEIR_OK)
-        return status;
-    if (!weir_device_has(b->c->dev, WEIR_CAP_WIDE)) {
-        column_text_grouped(&k, 0, &text);
-        launch_grouped(&k, g, k.rows, weir_kernel_add_buf(b->c, "column", &text));
-        return b->c->status;
-    }
-    column_text(&k, k.inner, &text);
-    const size_t blocks = (size_t)((k.inner / 16 + VECS - 1) / VECS + (k.inner % 16 > 0));
-    const size_t global[3] = { blocks, (size_t)k.rows, 1 }, local[3] = { 1, 1, 1 };
-    weir_body_launch(b, g, weir_kernel_add_buf(b->c, "column", &text), global, local);
-    return b->c->status;
+    return write_column(&k, g, "column");
 }
 
 int64_t weir_column_runs(const struct weir_body *b, const weir_value *reduce, int64_t *results)
@@ -337,8 +360,10 @@ int64_t weir_column_runs(const struct weir_body *b, const weir_value *reduce, in
     for (int d = 0; d < b->space.rank; d++)
         if (!(axes >> d & 1))
             items *= b->space.dim[d];
-    if (weir_device_has(b->c->dev, WEIR_CAP_WIDE) || reduce->type.dtype == WEIR_BOOL || n <= 2 * RUN ||
-        items >= (int64_t)ITEMS_A_UNIT * b->c->dev->info.caps.compute_units)
+    bool wide = weir_device_has(b->c->dev, WEIR_CAP_WIDE);
+    int64_t units = b->c->dev->info.caps.compute_units;
+    int64_t enough = wide ? 16 * VECS * WIDE_ITEMS_A_UNIT * units : ITEMS_A_UNIT * units;
+    if (reduce->type.dtype == WEIR_BOOL || n <= (wide ? 8 : 2) * RUN || items >= enough)
         return 0;
     *results = items * ((n + RUN - 1) / RUN);
     return (n + RUN - 1) / RUN;
@@ -347,15 +372,10 @@ int64_t weir_column_runs(const struct weir_body *b, const weir_value *reduce, in
 enum weir_status weir_write_column_runs(struct weir_body *b, const struct weir_group *g,
                                         const weir_value *reduce, int64_t runs, int to)
 {
-    struct column k = { .b = b, .fold = weir_fold_of(reduce), .reduce = &b->step[b->step_of[reduce->id]],
+    struct column k = { .b = b, .fold = weir_fold_of(reduce), .runs = runs,
+                        .reduce = &b->step[b->step_of[reduce->id]],
                         .to = weir_body_plain_result(b, reduce->type.dtype, to) };
-    struct weir_strbuf text = { 0 };
-    enum weir_status status = column_init(&k);
-    if (status != WEIR_OK)
-        return status;
-    column_text_grouped(&k, runs, &text);
-    launch_grouped(&k, g, k.rows * runs, weir_kernel_add_buf(b->c, "runs", &text));
-    return b->c->status;
+    return write_column(&k, g, "runs");
 }
 
 int weir_fold_empty_slot(struct weir_emit_state *c, const weir_value *reduce)
