@@ -84,6 +84,7 @@
 #undef CT_TILE_W
 #undef CT_PANEL
 #undef CT_BLOCK
+#undef CT_REPEAT
 #undef CT_DOWN
 #undef CT_A_PIXEL0
 #undef CT_A_PIXEL1

@@ -9,7 +9,8 @@
 // the last row and stores only what its neighbour does not, so every output is stored exactly once.
 // CT_BLOCK tiles of rows go through all panels before the next ones: their part of a, and a panel,
 // stay in the cache of a core.
-// Geometry: local 1; global = tiles of rows x panels, outer columns, batches (x chunks if CT_SPLIT).
+// A work-item takes CT_REPEAT tiles, one after the other, where a tile alone is little work.
+// Geometry: local 1; global = (tiles of rows x panels) / CT_REPEAT rounded up, outer columns, batches (x chunks if CT_SPLIT).
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
@@ -24,6 +25,9 @@
 #endif
 #ifndef CT_PANEL
 #define CT_PANEL 0
+#endif
+#ifndef CT_REPEAT
+#define CT_REPEAT 1
 #endif
 #ifndef CT_BLOCK
 #define CT_BLOCK 1
@@ -42,20 +46,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #endif
              )
 {
-    CT_INT t = get_global_id(0);
-    const CT_INT first = t / (CT_BLOCK * CT_PANELS) * CT_BLOCK;
-    const CT_INT tiles = min((CT_INT)CT_BLOCK, CT_TILES - first);
-    t -= first * CT_PANELS;
-    const CT_INT panel = t / tiles;
-    t = first + t % tiles;
-    const CT_INT tw = t % CT_DIV_UP(CT_ROW3, CT_TILE_W);
-    t /= CT_DIV_UP(CT_ROW3, CT_TILE_W);
-    const CT_INT th = t % CT_DIV_UP(CT_ROW2, CT_TILE_H);
-    t /= CT_DIV_UP(CT_ROW2, CT_TILE_H);
-    const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
-    const CT_INT r3 = min(tw * CT_TILE_W, (CT_INT)(CT_ROW3 - CT_TILE_W));
-    const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
-    t = get_global_id(1);
+    CT_INT t = get_global_id(1);
     const CT_INT c2 = t % CT_COL2, c1 = t / CT_COL2 % CT_COL1, c0 = t / (CT_COL2 * CT_COL1);
     t = get_global_id(2);
     const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
@@ -63,100 +54,119 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT z3 = t % CT_BATCH3, z2 = t / CT_BATCH3 % CT_BATCH2;
     t /= CT_BATCH3 * CT_BATCH2;
     const CT_INT z1 = t % CT_BATCH1, z0 = t / CT_BATCH1 % CT_BATCH0;
-    global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 +
-        r3 * CT_A_ROW3 + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 + z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 +
-        z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
-    global const float *b = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
-        panel * CT_PANEL + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 + z2 * CT_B_BATCH2 +
-        z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
-    CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 +
-        c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + panel * (16 * CT_VECS) * CT_O_COL3 +
-        z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 +
-        z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5;
-
-    float16 acc[CT_TILE * CT_VECS];
-#pragma unroll
-    for (int i = 0; i < CT_TILE * CT_VECS; i++)
-        acc[i] = (float16)(0.0f);
+    global const float *a0 = p0 + o0 + CT_A + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 +
+        z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 + z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
+    global const float *b0 = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
+        z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 + z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 +
+        z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
+    CT_INT out0 = CT_O + c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + z0 * CT_O_BATCH0 +
+        z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 + z4 * CT_O_BATCH4 +
+        z5 * CT_O_BATCH5;
 #if CT_SPLIT
-    const int chunk = get_global_id(2) / CT_BATCHES + first_chunk;
-    const int end_chunk = chunk + 1;
-    CT_INT k = chunk ? CT_CUT(chunk - 1) : 0;
-    int k3 = k % CT_TERM3, k2 = k / CT_TERM3 % CT_TERM2;
-    int k1 = k / (CT_TERM3 * CT_TERM2) % CT_TERM1, k0 = k / (CT_TERM3 * CT_TERM2 * CT_TERM1);
-    out += (chunk - first_chunk) * CT_PARTIAL;
+    const int chunk = get_global_id(2) / CT_BATCHES + first_chunk, end_chunk = chunk + 1;
+    out0 += (chunk - first_chunk) * CT_PARTIAL;
 #else
     const int chunk = 0, end_chunk = CT_CHUNKS;
-    CT_INT k = 0;
-    int k3 = 0, k2 = 0, k1 = 0, k0 = 0;
-    float16 sum[CT_TILE * CT_VECS];
-#pragma unroll
-    for (int i = 0; i < CT_TILE * CT_VECS; i++)
-        sum[i] = (float16)(0.0f);
 #endif
-    for (int c = chunk; c < end_chunk; c++) {
-        const CT_INT end = CT_CUT(c);
-        // A run is the part of the innermost term loop that lies in this chunk.
-        while (k < end) {
-            const int run = min((CT_INT)(CT_TERM3 - k3), end - k);
-            global const float *pa =
-                a + k0 * CT_A_TERM0 + k1 * CT_A_TERM1 + k2 * CT_A_TERM2 + k3 * CT_A_TERM3;
-            global const float *pb =
-                b + k0 * CT_B_TERM0 + k1 * CT_B_TERM1 + k2 * CT_B_TERM2 + k3 * CT_B_TERM3;
-            for (int i = 0; i < run; i++) {
-                float16 bv[CT_VECS];
+    const CT_INT from = (CT_INT)get_global_id(0) * CT_REPEAT;
+    for (CT_INT item = from; item < min(from + CT_REPEAT, CT_TILES * CT_PANELS); item++) {
+        const CT_INT first = item / (CT_BLOCK * CT_PANELS) * CT_BLOCK;
+        const CT_INT tiles = min((CT_INT)CT_BLOCK, CT_TILES - first);
+        const CT_INT panel = (item - first * CT_PANELS) / tiles;
+        t = first + (item - first * CT_PANELS) % tiles;
+        const CT_INT tw = t % CT_DIV_UP(CT_ROW3, CT_TILE_W);
+        t /= CT_DIV_UP(CT_ROW3, CT_TILE_W);
+        const CT_INT th = t % CT_DIV_UP(CT_ROW2, CT_TILE_H);
+        t /= CT_DIV_UP(CT_ROW2, CT_TILE_H);
+        const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
+        const CT_INT r3 = min(tw * CT_TILE_W, (CT_INT)(CT_ROW3 - CT_TILE_W));
+        const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
+        global const float *a =
+            a0 + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 + r3 * CT_A_ROW3;
+        global const float *b = b0 + panel * CT_PANEL;
+        const CT_INT out = out0 + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 +
+            panel * (16 * CT_VECS) * CT_O_COL3;
+
+        float16 acc[CT_TILE * CT_VECS];
 #pragma unroll
-                for (int v = 0; v < CT_VECS; v++)
-                    bv[v] = WEIR_LOAD16(pb + 16 * v);
+        for (int i = 0; i < CT_TILE * CT_VECS; i++)
+            acc[i] = (float16)(0.0f);
+#if CT_SPLIT
+        CT_INT k = chunk ? CT_CUT(chunk - 1) : 0;
+        int k3 = k % CT_TERM3, k2 = k / CT_TERM3 % CT_TERM2;
+        int k1 = k / (CT_TERM3 * CT_TERM2) % CT_TERM1, k0 = k / (CT_TERM3 * CT_TERM2 * CT_TERM1);
+#else
+        CT_INT k = 0;
+        int k3 = 0, k2 = 0, k1 = 0, k0 = 0;
+        float16 sum[CT_TILE * CT_VECS];
 #pragma unroll
-                for (int r = 0; r < CT_TILE; r++) {
-                    const float16 av = (float16)(pa[CT_A_AT(r)]);
+        for (int i = 0; i < CT_TILE * CT_VECS; i++)
+            sum[i] = (float16)(0.0f);
+#endif
+        for (int c = chunk; c < end_chunk; c++) {
+            const CT_INT end = CT_CUT(c);
+            // A run is the part of the innermost term loop that lies in this chunk.
+            while (k < end) {
+                const int run = min((CT_INT)(CT_TERM3 - k3), end - k);
+                global const float *pa =
+                    a + k0 * CT_A_TERM0 + k1 * CT_A_TERM1 + k2 * CT_A_TERM2 + k3 * CT_A_TERM3;
+                global const float *pb =
+                    b + k0 * CT_B_TERM0 + k1 * CT_B_TERM1 + k2 * CT_B_TERM2 + k3 * CT_B_TERM3;
+                for (int i = 0; i < run; i++) {
+                    float16 bv[CT_VECS];
 #pragma unroll
                     for (int v = 0; v < CT_VECS; v++)
-                        acc[r * CT_VECS + v] = CT_FMA16(av, bv[v], acc[r * CT_VECS + v]);
+                        bv[v] = WEIR_LOAD16(pb + 16 * v);
+#pragma unroll
+                    for (int r = 0; r < CT_TILE; r++) {
+                        const float16 av = (float16)(pa[CT_A_AT(r)]);
+#pragma unroll
+                        for (int v = 0; v < CT_VECS; v++)
+                            acc[r * CT_VECS + v] = CT_FMA16(av, bv[v], acc[r * CT_VECS + v]);
+                    }
+                    pa += CT_A_TERM3;
+                    pb += CT_B_TERM3;
                 }
-                pa += CT_A_TERM3;
-                pb += CT_B_TERM3;
+                k += run;
+                k3 += run;
+                if (k3 == CT_TERM3) {
+                    k3 = 0;
+                    k2++;
+                }
+                if (k2 == CT_TERM2) {
+                    k2 = 0;
+                    k1++;
+                }
+                if (k1 == CT_TERM1) {
+                    k1 = 0;
+                    k0++;
+                }
             }
-            k += run;
-            k3 += run;
-            if (k3 == CT_TERM3) {
-                k3 = 0;
-                k2++;
-            }
-            if (k2 == CT_TERM2) {
-                k2 = 0;
-                k1++;
-            }
-            if (k1 == CT_TERM1) {
-                k1 = 0;
-                k0++;
-            }
-        }
 #if !CT_SPLIT
 #pragma unroll
-        for (int i = 0; i < CT_TILE * CT_VECS; i++) {
-            sum[i] = sum[i] + acc[i];
-            acc[i] = (float16)(0.0f);
-        }
+            for (int i = 0; i < CT_TILE * CT_VECS; i++) {
+                sum[i] = sum[i] + acc[i];
+                acc[i] = (float16)(0.0f);
+            }
 #endif
-    }
+        }
 #if CT_SPLIT
 #define CT_RESULT acc
 #else
 #define CT_RESULT sum
 #endif
-    const int skip_w = tw * CT_TILE_W - r3, skip_h = th * CT_TILE_H - r2;
+        const int skip_w = tw * CT_TILE_W - r3, skip_h = th * CT_TILE_H - r2;
 #pragma unroll
-    for (int r = 0; r < CT_TILE; r++) {
-        if (CT_ROW3 % CT_TILE_W && r % CT_TILE_W < skip_w)
-            continue;
-        if (CT_ROW2 % CT_TILE_H && r / CT_TILE_W < skip_h)
-            continue;
+        for (int r = 0; r < CT_TILE; r++) {
+            if (CT_ROW3 % CT_TILE_W && r % CT_TILE_W < skip_w)
+                continue;
+            if (CT_ROW2 % CT_TILE_H && r / CT_TILE_W < skip_h)
+                continue;
 #pragma unroll
-        for (int v = 0; v < CT_VECS; v++) {
-            const int left = CT_COL3 - panel * (16 * CT_VECS) - 16 * v;
-            CT_STORE(CT_RESULT[r * CT_VECS + v], out + CT_O_AT(r) + 16 * v * CT_O_COL3, left)
+            for (int v = 0; v < CT_VECS; v++) {
+                const int left = CT_COL3 - panel * (16 * CT_VECS) - 16 * v;
+                CT_STORE(CT_RESULT[r * CT_VECS + v], out + CT_O_AT(r) + 16 * v * CT_O_COL3, left)
+            }
         }
     }
 }

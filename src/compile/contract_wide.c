@@ -10,6 +10,9 @@
 #define CORE_CACHE (1 << 20)
 #define BLOCK_BYTES (CORE_CACHE / 4)
 
+// Multiply-adds of vectors that a work-item should have: some 30 microseconds.
+#define ITEM_FMAS (1 << 18)
+
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
 // least four for the latency of a chain; a run of terms costs some more to begin, the more the
 // larger the tile. Fitted to PoCL on a CPU with 512-bit vectors; only speed depends on it.
@@ -141,6 +144,19 @@ static int64_t block_of(const struct weir_gather *g, int th, int tw, int64_t til
     return block < 1 ? 1 : block < tiles ? block : tiles;
 }
 
+// Tiles that a work-item takes: a tile of few terms is over in less time than a driver needs to begin
+// the next work-item.
+static int64_t repeat_of(const struct weir_emit *e, const struct weir_gather *g, int64_t tiles,
+                         const struct weir_split *s, int rows, int vecs)
+{
+    int64_t terms = s->batch ? 512 : extent(g->term, 4), fmas = terms * rows * vecs;
+    int64_t others = extent(g->col, 3) * extent(g->batch, 6) * (s->batch ? s->batch : 1);
+    int64_t most = tiles * others / (16 * e->dev->info.caps.compute_units);
+    int64_t repeat = ITEM_FMAS / (fmas + 1);
+    repeat = repeat < most ? repeat : most;
+    return repeat < 1 ? 1 : repeat < tiles ? repeat : tiles;
+}
+
 // The kernel for one run of columns of the gather (all of them, whole panels, or what is left).
 static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct weir_split *s, int th,
                         int tw, int vecs, struct weir_emit_launch *l)
@@ -157,10 +173,13 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
     int64_t tiles = g.row[0].n * g.row[1].n * div_up(g.row[2].n, th) * div_up(g.row[3].n, tw);
     define1(&t, "PANEL", panel);
     define1(&t, "BLOCK", block_of(&g, th, tw, tiles));
+    tiles *= div_up(g.col[3].n, 16 * vecs);
+    int64_t repeat = repeat_of(e, &g, tiles, s, th * tw, vecs);
+    define1(&t, "REPEAT", repeat);
     weir_strbuf_puts(&t, weir_kernel_text("contract_wide.cl"));
     l->kernel = weir_emit_kernel_buf(e, g.hint, &t);
     l->label = g.hint;
-    l->global[0] = (size_t)(tiles * div_up(g.col[3].n, 16 * vecs));
+    l->global[0] = (size_t)div_up(tiles, repeat);
     l->global[1] = (size_t)extent(g.col, 3);
     l->local[0] = l->local[1] = l->local[2] = 1;
 }
