@@ -274,6 +274,26 @@ resume) # killed at any moment, the run ends with the checkpoint of one that was
     cut -d, -f1-4 cut/log.csv >b.csv
     cmp a.csv b.csv || fail "logs differ"
     ;;
+reset) # a device that fails in the middle: the last checkpoint is named, and training goes on from it
+    export WEIR_TEST_RESET=$PWD/reset
+    LD_PRELOAD=$WEIR_RESET_SHIM run=exec toy --device "$device" --set train.steps=1000000 --set train.save_every=5 \
+        --out run >log.txt 2>&1 &
+    pid=$!
+    for _ in $(seq 600); do
+        ls run/checkpoints/0* >/dev/null 2>&1 && break
+        sleep .1
+    done
+    touch reset
+    wait "$pid"
+    code=$?
+    [ "$code" -ne 0 ] || fail "a device that fails is no error"
+    last=$(find run/checkpoints -mindepth 1 -maxdepth 1 -name '0*' | sort | tail -n 1)
+    grep -q "the last checkpoint is $last: --resume" log.txt || { cat log.txt; fail "the last checkpoint is not named"; }
+    rm reset
+    step=$("$weir" inspect run | sed -n 's/^step \([0-9]*\).*/\1/p')
+    toy --device "$device" --set train.steps=$((step + 1)) --set train.save_every=5 --out run --resume >log.txt 2>&1 ||
+        { cat log.txt; fail "no way on"; }
+    ;;
 signal)
     run=exec toy --device "$device" --set train.steps=1000000 --out run >log.txt 2>&1 &
     pid=$!

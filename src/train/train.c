@@ -344,6 +344,17 @@ static enum weir_status loop(struct training *t)
     return status;
 }
 
+// The device is gone, as after a driver's reset: what was trained since the last checkpoint is, too.
+static void name_last_checkpoint(const struct training *t)
+{
+    struct weir_checkpoint_info info = { 0 };
+    if (weir_checkpoint_find(NULL, t->p->out_dir, &info) == WEIR_OK)
+        weir_logf(&t->log, WEIR_LOG_ERROR, "the device failed after step %" PRId64 "; the last checkpoint is %s: --resume goes "
+                  "on from it", t->done, info.path);
+    else
+        weir_logf(&t->log, WEIR_LOG_ERROR, "the device failed after step %" PRId64 ", before the first checkpoint", t->done);
+}
+
 enum weir_status weir_train(const struct weir_log *log, const struct weir_train_params *params)
 {
     struct training *t = calloc(1, sizeof(*t));
@@ -356,6 +367,8 @@ enum weir_status weir_train(const struct weir_log *log, const struct weir_train_
     enum weir_status status = start(t);
     if (!status)
         status = loop(t);
+    if (status == WEIR_DEVICE)
+        name_last_checkpoint(t);
     weir_loader_destroy(&t->loader);
     weir_step_destroy(&t->step);
     weir_csv_close(&t->csv);
