@@ -178,7 +178,7 @@ bench-device) # what only a device with kernels measures
     expect 0 " GFLOP/s" "$weir" bench roofline --repeats 1 --device "$device" --json roof.json
     [ "$(grep -cE '(GFLOP|GB)/s$| us$' out.txt)" -eq 5 ] || fail "five figures expected"
     [ "$("$weir" bench compare roof.json roof.json | grep -c " 1.000$")" -eq 5 ] || fail "five ratios expected"
-    expect 0 "% of the roof" "$weir" bench op "softmax_gradient 12544x768" "attention 64x4" --repeats 1 \
+    expect 0 "% of the roof" "$weir" bench op "softmax_and_gradients 12544x768" "attention 64x4" --repeats 1 \
         --device "$device" --svg roof.svg --json op.json
     python3 -c 'import sys, xml.dom.minidom as x; sys.exit(len(x.parse("roof.svg").getElementsByTagName("title")) != 2)' ||
         fail "roof.svg is not XML with a point a row"

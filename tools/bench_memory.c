@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // weir bench op: what memory bounds: softmax, norms with their activations, activations, the optimizer,
 // random numbers. Bandwidth counts operands and results once, so extra passes show as a lower figure. A
-// gradient row takes the operands of the forward pass and the gradient of its result; nothing is kept from a
-// forward pass, so that what the gradient needs of it is computed again.
+// row "and gradients" has the result and, from its gradient, those of all operands in one program.
 #include "bench.h"
 #include "weir/optim.h"
 
@@ -10,10 +9,9 @@ static void finish(struct bench_graph *b, weir_value *y, weir_value *const *x, i
 {
     if (b->status)
         return;
+    bench_result(b, y);
     if (gradients)
         bench_gradients(b, y, x, n);
-    else
-        bench_result(b, y);
 }
 
 static void softmax(struct bench_graph *b, const struct bench_row *r, bool gradients)
@@ -127,7 +125,7 @@ enum { EXP = 27, TANH = 32, ERF = 43, SIGMOID = 40, NORMAL = 90 };
 #define NORM_GRADIENT_OPS 16
 #define BOTH(kind, format, ops, gradient_ops, ...)                              \
     { #kind format, kind##_forward, NULL, ops, __VA_ARGS__ },                   \
-    { #kind "_gradient" format, kind##_backward, NULL, gradient_ops, __VA_ARGS__ }
+    { #kind "_and_gradients" format, kind##_backward, NULL, gradient_ops, __VA_ARGS__ }
 const struct bench_row bench_memory_rows[] = {
     BOTH(softmax, " %dx%d", EXP + 4, EXP + 8, TOKENS),
     BOTH(softmax, " %dx%d", EXP + 4, EXP + 8, { 37632, 196 }),

@@ -6,8 +6,8 @@ usage: torch_ops.py [--repeats N] [--device DEV] < ROWS     times the rows of `w
        torch_ops.py --list                                  kinds of rows known here (needs no PyTorch)
 
 Prints one line of JSON: for each row its name, seconds of each timed run and FLOP as PyTorch counts them. As on
-Weir's side, two runs warm up and a timed run is as many calls as take 50 ms. A `_gradient` row times the backward
-pass alone, on what PyTorch kept of its forward pass; an `_and_gradients` row times both together.
+Weir's side, two runs warm up and a timed run is as many calls as take 50 ms. An `_and_gradients` row times forward
+and backward pass together.
 """
 import argparse
 import json
@@ -29,12 +29,6 @@ def kind(name):
         return make
 
     return add
-
-
-def gradient(y, x, keep=True):
-    """A call of the backward pass of y to x."""
-    dy = torch.randn_like(y)
-    return lambda: torch.autograd.grad(y, x, dy, retain_graph=keep)
 
 
 def with_gradients(forward, x):
@@ -98,10 +92,10 @@ def elementwise(name, call):
         x = torch.randn(size)
         return lambda: call(x)
 
-    @kind(name + "_gradient")
+    @kind(name + "_and_gradients")
     def backward(*size):
         x = torch.randn(size, requires_grad=True)
-        return gradient(call(x), x)
+        return with_gradients(lambda: call(x), x)
 
 
 elementwise("softmax", lambda x: x.softmax(-1))
@@ -122,10 +116,10 @@ def norm(name, call, image):
         x = operands(size, False)
         return lambda: call(*x)
 
-    @kind(name + "_gradient")
+    @kind(name + "_and_gradients")
     def backward(*size):
         x = operands(size, True)
-        return gradient(call(*x), x)
+        return with_gradients(lambda: call(*x), x)
 
 
 norm("layer_norm", lambda x, g, b: F.layer_norm(x, x.shape[-1:], g, b), False)
