@@ -385,6 +385,42 @@ START_TEST(in_place_hazard)
 }
 END_TEST
 
+// A kernel that sums over rows, few or so many that runs of them come first, leaves what it sums in the place
+// of its operand.
+START_TEST(column_in_place)
+{
+    enum { MOST = 1500, C = 64 };
+    const int64_t n = _i ? MOST : 300;
+    const size_t size = (size_t)n * C * sizeof(float);
+    const char *names[] = { "host", selector };
+    static float data[MOST * C], got[2][2][MOST * C];
+    weir_device *dev = NULL;
+    for (int i = 0; i < MOST * C; i++)
+        data[i] = (float)(i % 37) * 0.01f - 0.2f;
+    for (int d = 0; d < 2; d++) {
+        weir_graph *g = NULL;
+        weir_program *p = NULL;
+        dev = open_device(names[d], 0);
+        if (!dev)
+            return;
+        test_ok(weir_graph_create(&test_log, &g));
+        weir_value *x = weir_input(g, WEIR_F32, weir_shape(n, C), "x"), *y = weir_tanh(weir_cumsum(x, 1));
+        weir_value *out[2] = { y, weir_sum(y, weir_axes(0), false) };
+        test_ok(weir_compile(dev, out, 2, NULL, &p));
+        if (d == 1 && weir_device_has(dev, WEIR_CAP_WIDE))
+            ck_assert_uint_lt(weir_program_info(p)->peak, 2 * size);
+        test_ok(weir_run(p, &(struct weir_binding) { x, data }, 1));
+        test_ok(weir_read(p, 0, got[d][0]));
+        test_ok(weir_read(p, 1, got[d][1]));
+        weir_program_destroy(&p);
+        weir_graph_destroy(&g);
+        weir_device_close(&dev);
+    }
+    ck_assert_mem_eq(got[0][0], got[1][0], size);
+    ck_assert_mem_eq(got[0][1], got[1][1], C * sizeof(float));
+}
+END_TEST
+
 // New states that are views of a value, in another order or a part of it, cannot be written at once.
 START_TEST(new_states_may_be_views)
 {
@@ -592,6 +628,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, memory);
     tcase_add_test(tcase, in_place_hazard);
+    tcase_add_loop_test(tcase, column_in_place, 0, 2);
     tcase_add_test(tcase, new_states_may_be_views);
     tcase_add_test(tcase, host_calls);
     tcase_add_test(tcase, bad_input);

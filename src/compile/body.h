@@ -111,6 +111,10 @@ void weir_body_offsets(const struct weir_body *b, struct weir_strbuf *out);
 void weir_body_launch(struct weir_body *b, const struct weir_group *g, const char *kernel,
                       const size_t global[3], const size_t local[3]);
 
+// Says for a kernel that evaluates every element once, by one work-item, that a result may take the place of
+// an operand that the same element alone reads (write_map.c).
+void weir_body_share(struct weir_body *b, int launch);
+
 // "const int i0 = r0*64 + r1;" for each class, from index variables r<axis> of axes in `axes` (a mask).
 void weir_body_bases(const struct weir_body *b, uint32_t axes, const char *indent,
                      struct weir_strbuf *out);

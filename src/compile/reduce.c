@@ -341,6 +341,7 @@ static enum weir_status write_column(struct column *k, const struct weir_group *
     column_text(k, k->inner, &text);
     const size_t blocks = (size_t)((k->inner / 16 + k->vecs - 1) / k->vecs + (k->inner % 16 > 0));
     const size_t global[3] = { blocks, (size_t)items, 1 }, local[3] = { 1, 1, 1 };
+    weir_body_share(k->b, c->n_launches);
     weir_body_launch(k->b, g, weir_kernel_add_buf(c, hint, &text), global, local);
     return c->status;
 }

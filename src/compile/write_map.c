@@ -123,14 +123,13 @@ static bool read_once(const struct weir_body *b, int access)
     return true;
 }
 
-// A result may take the place of an operand that the same element alone reads.
-static void share(struct weir_body *b, int launch)
+void weir_body_share(struct weir_body *b, int launch)
 {
-    for (int o = 0; o < b->n_access; o++)
-        for (int i = 0; i < b->n_access; i++)
-            if (b->access[o].written && !b->access[i].written && !b->access[i].index &&
-                read_once(b, i))
-                weir_may_share(b->c, launch, &b->access[o].operand, &b->access[i].operand);
+    for (int s = 0; s < b->n_steps; s++)
+        for (int i = 0; i < b->n_access && b->step[s].store >= 0; i++)
+            if (!b->access[i].written && !b->access[i].index && read_once(b, i))
+                weir_may_share(b->c, launch, &b->access[b->step[s].store].operand,
+                               &b->access[i].operand);
 }
 
 enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_group *g)
@@ -139,7 +138,7 @@ enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_gro
     enum weir_status status = weir_body_init(&b, c, g->nodes, g->n_nodes, g->outputs, g->n_outputs);
     if (status != WEIR_OK)
         return status;
-    share(&b, c->n_launches);
+    weir_body_share(&b, c->n_launches);
     return write_body(&b, g, g->n_nodes == 1 ? g->nodes[0]->op->name : "map");
 }
 
