@@ -200,6 +200,8 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #if CT_SUMS
     bool complete = false; // the step in local memory ends its chunk
 #endif
+    // Written out, the steps of a short sum would take more registers than there are.
+#pragma unroll 1
     while (running) {
         running = k < stop;
         if (running) {
