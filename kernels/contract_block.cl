@@ -46,6 +46,8 @@
 #define CT_IN2 CT_TERM3
 #endif
 #define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
+// Where a tile's copy begins: a vector stored for its last term reaches beyond it.
+#define CT_AT(tile) ((tile) / CT_TILE_W * (512 * CT_TILE_W + 16))
 #define CT_NEW_LIST (CT_BOUND ? 0 : -1) // the panel at which the terms change
 #define CT_ALL_PANELS (CT_COL0 * CT_COL1 * CT_COL2 * CT_PANELS)
 #define CT_INSIDE(i, t, c)                                             \
@@ -93,7 +95,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5;
     p1 += o1;
 
-    float at[512 * CT_ROWS]; // (tile, term, row)
+    float at[CT_AT(CT_ROWS)]; // (tile, term, row)
     int at_of[512];    // where in at, and
     CT_INT b_of[512];  // where in b the terms lie that a panel has
 #if CT_SPLIT
@@ -116,12 +118,12 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                 for (int tile = 0; tile < CT_ROWS; tile += CT_TILE_W) {
 #if CT_A_ROW3 == 1
                     if (tile + 16 <= CT_ROWS) // what a tile does not have the next term overwrites
-                        WEIR_KEEP16(to + tile * 512, WEIR_LOAD16(src + tile));
+                        WEIR_KEEP16(to + CT_AT(tile), WEIR_LOAD16(src + tile));
                     else
 #endif
 #pragma unroll
                         for (int r = 0; r < CT_TILE_W; r++)
-                            to[tile * 512 + r] = src[(tile + r) * CT_A_ROW3];
+                            to[CT_AT(tile) + r] = src[(tile + r) * CT_A_ROW3];
                 }
                 src += CT_A_TERM3;
             }
@@ -156,7 +158,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                 for (int i = 0; i < CT_TILE_W * CT_VECS; i++)
                     acc[i] = (float16)(0.0f);
                 for (int i = 0; i < n; i++) {
-                    const float *pa = at + tile * 512 + at_of[i];
+                    const float *pa = at + CT_AT(tile) + at_of[i];
                     global const float *pb = p1 + (bq + b_of[i]);
                     float16 bv[CT_VECS];
 #pragma unroll
@@ -206,6 +208,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #endif
 }
 #undef CT_PANELS
+#undef CT_AT
 #undef CT_NEW_LIST
 #undef CT_ALL_PANELS
 #undef CT_INSIDE

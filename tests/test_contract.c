@@ -466,6 +466,9 @@ static const struct spec edge_specs[] = {
     EACH(.images = 2, .in = {6, 6}, .cin = 160, .cout = 27, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}}, .epilogue = true)
     EACH(.images = 3, .in = {3, 3}, .cin = 16, .cout = 16, .ker = {3, 3}, .p = {.pad_lo = {4, 4}, .pad_hi = {5, 3}})
     EACH(.images = 6, .in = {10, 17}, .cin = 16, .cout = 53, .ker = {3, 3}, .p = {.stride = {3, 2}, .pad_lo = {1, 1}, .pad_hi = {1, 1}})
+    // whole chunks with several tiles in one work-item's copy
+    {WEIGHT_GRAD, .images = 11, .in = {10, 10}, .cin = 16, .cout = 52, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}}},
+    {MATMUL, .m = 52, .k = 4200, .n = 144, .ta = true},
     {MATMUL, .m = 37, .k = 4200, .n = 144, .ta = true, .epilogue = true},
     {MATMUL, .m = 2, .k = 4096, .n = 128, .ta = true},
 };
