@@ -13,46 +13,16 @@
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
-#ifndef CT_VECS
-#define CT_VECS 2
-#endif
-#ifndef CT_TILE_W
-#define CT_TILE_W 1
-#endif
 #ifndef CT_ROWS
 #define CT_ROWS CT_TILE_W
-#endif
-#ifndef CT_ACROSS
-#define CT_ACROSS 1
-#endif
-#ifndef CT_PANEL
-#define CT_PANEL 0
 #endif
 #ifndef CT_BOUND
 #define CT_BOUND 0
 #endif
-#if !CT_BOUND
-#define CT_STRIDE0 1
-#define CT_STRIDE1 1
-#define CT_STRIDE2 1
-#define CT_DILATION0 0
-#define CT_DILATION1 0
-#define CT_DILATION2 0
-#define CT_ORIGIN0 0
-#define CT_ORIGIN1 0
-#define CT_ORIGIN2 0
-#define CT_IN0 CT_TERM1
-#define CT_IN1 CT_TERM2
-#define CT_IN2 CT_TERM3
-#endif
-#define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
 // Where a tile's copy begins: a vector stored for its last term reaches beyond it.
 #define CT_AT(tile) ((tile) / CT_TILE_W * (512 * CT_TILE_W + 16))
 #define CT_NEW_LIST (CT_BOUND ? 0 : -1) // the panel at which the terms change
 #define CT_ALL_PANELS (CT_COL0 * CT_COL1 * CT_COL2 * CT_PANELS)
-#define CT_INSIDE(i, t, c)                                             \
-    ((t) * CT_STRIDE##i + (c) * CT_DILATION##i + CT_ORIGIN##i >= 0 &&     \
-     (t) * CT_STRIDE##i + (c) * CT_DILATION##i + CT_ORIGIN##i < CT_IN##i)
 
 // For each run of terms k to k + run - 1 along the innermost loop, from term begin up to end:
 // the body, with the run's coordinates k0 to k3.
@@ -78,28 +48,21 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT r3 = min(part * CT_ROWS, (CT_INT)(CT_ROW3 - CT_ROWS));
     const int q_first = get_global_id(1) * CT_ACROSS;
     const int q_end = min(q_first + CT_ACROSS, (int)CT_ALL_PANELS);
-    t = get_global_id(2);
-    const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
-    t /= CT_BATCH5 * CT_BATCH4;
-    const CT_INT z3 = t % CT_BATCH3, z2 = t / CT_BATCH3 % CT_BATCH2;
-    t /= CT_BATCH3 * CT_BATCH2;
-    const CT_INT z1 = t % CT_BATCH1, z0 = t / CT_BATCH1 % CT_BATCH0;
+    const CT_INT z = get_global_id(2);
+    CT_BATCH_OF(z);
     global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 +
-        r3 * CT_A_ROW3 + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 + z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 +
-        z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
+        r3 * CT_A_ROW3 + CT_AT_BATCH(A);
     // An offset, as the first pixel of a window may lie before the image.
-    const CT_INT b = CT_B + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 + z2 * CT_B_BATCH2 +
-        z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
+    const CT_INT b = CT_B + CT_AT_BATCH(B);
     CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 +
-        z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 +
-        z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5;
+        CT_AT_BATCH(O);
     p1 += o1;
 
     float at[CT_AT(CT_ROWS)]; // (tile, term, row)
     int at_of[512];    // where in at, and
     CT_INT b_of[512];  // where in b the terms lie that a panel has
 #if CT_SPLIT
-    const int first = get_global_id(2) / CT_BATCHES + first_chunk, end_chunk = first + 1;
+    const int first = z / CT_BATCHES + first_chunk, end_chunk = first + 1;
     out += (first - first_chunk) * CT_PARTIAL;
 #else
     const int first = 0, end_chunk = CT_CHUNKS;
@@ -133,13 +96,14 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
             const CT_INT panel = q % CT_PANELS, c = q / CT_PANELS;
             const CT_INT c2 = c % CT_COL2, c1 = c / CT_COL2 % CT_COL1, c0 = c / (CT_COL2 * CT_COL1);
             if (q == q_first || panel == CT_NEW_LIST) {
-                const CT_INT edge = CT_ORIGIN2 + c2 * CT_DILATION2; // where term 0 reads
+                const CT_INT edge = CT_PIXEL(2, 0, c2);
                 const CT_INT skip = CT_BOUND && edge < 0 ? CT_DIV_UP(-edge, CT_STRIDE2) : 0;
                 const CT_INT stop =
                     CT_BOUND ? (CT_IN2 - 1 - edge + CT_STRIDE2) / CT_STRIDE2 : CT_TERM3;
                 n = 0;
                 CT_FOR_RUNS(begin, end) {
-                    if (CT_BOUND && (!CT_INSIDE(0, k1, c0) || !CT_INSIDE(1, k2, c1)))
+                    if (CT_BOUND && (!CT_INSIDE(0, CT_PIXEL(0, k1, c0)) ||
+                                     !CT_INSIDE(1, CT_PIXEL(1, k2, c1))))
                         continue;
                     const CT_INT w0 = max(k3, skip), w1 = min(k3 + run, stop);
                     const CT_INT at_row = k - begin - k3;
@@ -207,10 +171,8 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     }
 #endif
 }
-#undef CT_PANELS
 #undef CT_AT
 #undef CT_NEW_LIST
 #undef CT_ALL_PANELS
-#undef CT_INSIDE
 #undef CT_FOR_RUNS
 #include "contract_end.cl"

@@ -79,6 +79,11 @@
 #undef CT_BODY
 #undef CT_BODY16
 #undef CT_DIV_UP
+#undef CT_BATCH_OF
+#undef CT_AT_BATCH
+#undef CT_PANELS
+#undef CT_PIXEL
+#undef CT_INSIDE
 #undef CT_VECS
 #undef CT_TILE_H
 #undef CT_TILE_W

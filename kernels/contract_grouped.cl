@@ -45,6 +45,14 @@
 #define CT_COLS (CT_COL0 * CT_COL1 * CT_COL2 * CT_COL3)
 #define CT_ROW_QUADS (CT_PER_ROW / 4)
 #define CT_COL_QUADS (CT_PER_COL / 4)
+#define CT_QUAD(to, x)                  \
+    {                                   \
+        const float4 quad = x;          \
+        (to)[0] = quad.s0;              \
+        (to)[1] = quad.s1;              \
+        (to)[2] = quad.s2;              \
+        (to)[3] = quad.s3;              \
+    }
 // Floats, then loads, of each operand that a work-item stages in one step.
 #define CT_A_FLOATS (CT_TILE_ROWS * CT_STEP / CT_ITEMS)
 #define CT_B_FLOATS (CT_TILE_COLS * CT_STEP / CT_ITEMS)
@@ -128,7 +136,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const int lx = get_local_id(0), ly = get_local_id(1), id = ly * CT_ITEMS_X + lx;
     const CT_INT m0 = ((CT_INT)get_global_id(1) - ly) / CT_ITEMS_Y * CT_TILE_ROWS;
     const CT_INT n0 = ((CT_INT)get_global_id(0) - lx) / CT_ITEMS_X * CT_TILE_COLS;
-    CT_INT t = get_global_id(2);
+    const CT_INT t = get_global_id(2);
 #if CT_SPLIT
     const int chunk = t / CT_BATCHES + first_chunk, end_chunk = chunk + 1;
     CT_INT k = chunk ? CT_CUT(chunk - 1) : 0;
@@ -138,17 +146,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     CT_INT k = 0;
     const CT_INT partial = 0;
 #endif
-    const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
-    t /= CT_BATCH5 * CT_BATCH4;
-    const CT_INT z3 = t % CT_BATCH3, z2 = t / CT_BATCH3 % CT_BATCH2;
-    t /= CT_BATCH3 * CT_BATCH2;
-    const CT_INT z1 = t % CT_BATCH1, z0 = t / CT_BATCH1 % CT_BATCH0;
-    global const float *a = p0 + o0 + CT_A + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 +
-        z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 + z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
-    global const float *b = p1 + o1 + CT_B + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 +
-        z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
-    const CT_INT out = CT_O + z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 +
-        z3 * CT_O_BATCH3 + z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5 + partial;
+    CT_BATCH_OF(t);
+    global const float *a = p0 + o0 + CT_A + CT_AT_BATCH(A);
+    global const float *b = p1 + o1 + CT_B + CT_AT_BATCH(B);
+    const CT_INT out = CT_O + CT_AT_BATCH(O) + partial;
     const bool a_aligned = o0 % 4 == 0, b_aligned = o1 % 4 == 0;
 
     // Lines beyond the edge repeat the last ones; their results are not stored.
@@ -226,21 +227,11 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
             for (int s = 0; s < CT_STEP; s++) {
                 float av[CT_PER_ROW], bv[CT_PER_COL];
 #pragma unroll
-                for (int q = 0; q < CT_ROW_QUADS; q++) {
-                    const float4 x = as[s * (CT_TILE_ROWS + 4) / 4 + q * CT_ITEMS_Y];
-                    av[4 * q] = x.s0;
-                    av[4 * q + 1] = x.s1;
-                    av[4 * q + 2] = x.s2;
-                    av[4 * q + 3] = x.s3;
-                }
+                for (int q = 0; q < CT_ROW_QUADS; q++)
+                    CT_QUAD(av + 4 * q, as[s * (CT_TILE_ROWS + 4) / 4 + q * CT_ITEMS_Y])
 #pragma unroll
-                for (int q = 0; q < CT_COL_QUADS; q++) {
-                    const float4 x = bs[s * (CT_TILE_COLS + 4) / 4 + q * CT_ITEMS_X];
-                    bv[4 * q] = x.s0;
-                    bv[4 * q + 1] = x.s1;
-                    bv[4 * q + 2] = x.s2;
-                    bv[4 * q + 3] = x.s3;
-                }
+                for (int q = 0; q < CT_COL_QUADS; q++)
+                    CT_QUAD(bv + 4 * q, bs[s * (CT_TILE_COLS + 4) / 4 + q * CT_ITEMS_X])
 #pragma unroll
                 for (int i = 0; i < CT_PER_ROW; i++)
 #pragma unroll
@@ -344,6 +335,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_COLS
 #undef CT_ROW_QUADS
 #undef CT_COL_QUADS
+#undef CT_QUAD
 #undef CT_A_FLOATS
 #undef CT_B_FLOATS
 #undef CT_A_LOADS

@@ -12,21 +12,14 @@ kernel void CT_NAME(global const char *p0, ulong o0, global const char *p1, ulon
     const CT_INT n = get_global_id(0), m = get_global_id(1), z = get_global_id(2);
     const CT_INT r3 = m % CT_ROW3, r2 = m / CT_ROW3 % CT_ROW2;
     const CT_INT r1 = m / (CT_ROW3 * CT_ROW2) % CT_ROW1, r0 = m / (CT_ROW3 * CT_ROW2 * CT_ROW1);
-    const CT_INT z5 = z % CT_BATCH5, z4 = z / CT_BATCH5 % CT_BATCH4;
-    const CT_INT z3 = z / (CT_BATCH5 * CT_BATCH4) % CT_BATCH3;
-    const CT_INT z2 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3) % CT_BATCH2;
-    const CT_INT z1 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2) % CT_BATCH1;
-    const CT_INT z0 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2 * CT_BATCH1);
+    CT_BATCH_OF(z);
     global const char *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 +
-        r3 * CT_A_ROW3 + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 +
-        z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 + z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
-    global const char *b = p1 + o1 + CT_B + n * CT_B_COL3 + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 +
-        z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
+        r3 * CT_A_ROW3 + CT_AT_BATCH(A);
+    global const char *b = p1 + o1 + CT_B + n * CT_B_COL3 + CT_AT_BATCH(B);
     uint sum = 0;
     for (int k = 0; CT_CHUNKS && k < CT_TERM3; k++)
         sum += (uint)((int)a[k * CT_A_TERM3] * (int)b[k * CT_B_TERM3]);
     p2[o2 + CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 + n +
-       z0 * CT_O_BATCH0 + z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 +
-       z4 * CT_O_BATCH4 + z5 * CT_O_BATCH5] = (int)sum;
+       CT_AT_BATCH(O)] = (int)sum;
 }
 #include "contract_end.cl"

@@ -248,6 +248,50 @@
 #define CT_PUT16(x, o) WEIR_STORE16(p2 + o2 + (o), (x))
 #endif
 #define CT_DIV_UP(a, b) (((a) + (b) - 1) / (b))
+// Declares z0 to z5, the indices of the batch loops, of batch z; CT_AT_BATCH(A): what they are in a.
+#define CT_BATCH_OF(z)                                                                          \
+    const CT_INT z5 = (z) % CT_BATCH5, z4 = (z) / CT_BATCH5 % CT_BATCH4,                        \
+                 z3 = (z) / (CT_BATCH5 * CT_BATCH4) % CT_BATCH3,                                \
+                 z2 = (z) / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3) % CT_BATCH2,                    \
+                 z1 = (z) / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2) % CT_BATCH1,        \
+                 z0 = (z) / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2 * CT_BATCH1) %       \
+                     CT_BATCH0
+#define CT_AT_BATCH(x)                                                                          \
+    (z0 * CT_##x##_BATCH0 + z1 * CT_##x##_BATCH1 + z2 * CT_##x##_BATCH2 +                       \
+     z3 * CT_##x##_BATCH3 + z4 * CT_##x##_BATCH4 + z5 * CT_##x##_BATCH5)
+// Wide kernels: vectors of a panel, rows of a tile, panels of a work-item, elements from panel to
+// panel.
+#ifndef CT_VECS
+#define CT_VECS 2
+#endif
+#ifndef CT_TILE_W
+#define CT_TILE_W 1
+#endif
+#ifndef CT_ACROSS
+#define CT_ACROSS 1
+#endif
+#ifndef CT_PANEL
+#define CT_PANEL 0
+#endif
+#define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
+// An operand that is an image without a border: along axis i, result r and kernel pixel k meet at
+// pixel r CT_STRIDE<i> + k CT_DILATION<i> + CT_ORIGIN<i>, inside from 0 to CT_IN<i> - 1.
+#ifndef CT_STRIDE0
+#define CT_STRIDE0 1
+#define CT_STRIDE1 1
+#define CT_STRIDE2 1
+#define CT_DILATION0 1
+#define CT_DILATION1 1
+#define CT_DILATION2 1
+#define CT_ORIGIN0 0
+#define CT_ORIGIN1 0
+#define CT_ORIGIN2 0
+#define CT_IN0 1
+#define CT_IN1 1
+#define CT_IN2 1
+#endif
+#define CT_PIXEL(i, r, k) ((r) * CT_STRIDE##i + (k) * CT_DILATION##i + CT_ORIGIN##i)
+#define CT_INSIDE(i, x) ((x) >= 0 && (x) < CT_IN##i)
 // Wide kernels: stores sixteen neighbouring columns x, of which `left` exist, from element o on.
 #ifndef CT_STORE
 #define CT_STORE(x, o, left)                                                        \

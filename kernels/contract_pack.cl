@@ -6,9 +6,6 @@
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
-#ifndef CT_VECS
-#define CT_VECS 2
-#endif
 #ifndef CT_STEP
 #define CT_STEP 16
 #endif
@@ -46,16 +43,11 @@ void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
 {
     const CT_INT k = (CT_INT)get_global_id(0) * CT_STEP;
     const CT_INT panel = get_global_id(1), z = get_global_id(2);
-    const CT_INT z5 = z % CT_BATCH5, z4 = z / CT_BATCH5 % CT_BATCH4;
-    const CT_INT z3 = z / (CT_BATCH5 * CT_BATCH4) % CT_BATCH3;
-    const CT_INT z2 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3) % CT_BATCH2;
-    const CT_INT z1 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2) % CT_BATCH1;
-    const CT_INT z0 = z / (CT_BATCH5 * CT_BATCH4 * CT_BATCH3 * CT_BATCH2 * CT_BATCH1);
-    global const float *src = p0 + o0 + CT_B + z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 +
-        z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 + z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5 +
+    CT_BATCH_OF(z);
+    global const float *src = p0 + o0 + CT_B + CT_AT_BATCH(B) +
         panel * (16 * CT_VECS) * CT_B_COL3;
     global float *dst = p1 + o1 +
-        ((z * CT_DIV_UP(CT_COL3, 16 * CT_VECS) + panel) * CT_TERMS + k) * (16 * CT_VECS);
+        ((z * CT_PANELS + panel) * CT_TERMS + k) * (16 * CT_VECS);
     const int left = min((CT_INT)(16 * CT_VECS), CT_COL3 - panel * (16 * CT_VECS));
     const int terms = min((CT_INT)CT_STEP, CT_TERMS - k);
 

@@ -14,17 +14,8 @@
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
-#ifndef CT_VECS
-#define CT_VECS 2
-#endif
 #ifndef CT_TILE_H
 #define CT_TILE_H 1
-#endif
-#ifndef CT_TILE_W
-#define CT_TILE_W 1
-#endif
-#ifndef CT_PANEL
-#define CT_PANEL 0
 #endif
 #ifndef CT_REPEAT
 #define CT_REPEAT 1
@@ -35,7 +26,6 @@
 #define CT_TILE (CT_TILE_H * CT_TILE_W)
 #define CT_TILES                                                                          \
     (CT_ROW0 * CT_ROW1 * CT_DIV_UP(CT_ROW2, CT_TILE_H) * CT_DIV_UP(CT_ROW3, CT_TILE_W))
-#define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
 #define CT_A_AT(r) ((r) / CT_TILE_W * CT_A_ROW2 + (r) % CT_TILE_W * CT_A_ROW3)
 #define CT_O_AT(r) ((r) / CT_TILE_W * CT_O_ROW2 + (r) % CT_TILE_W * CT_O_ROW3)
 
@@ -48,22 +38,14 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 {
     CT_INT t = get_global_id(1);
     const CT_INT c2 = t % CT_COL2, c1 = t / CT_COL2 % CT_COL1, c0 = t / (CT_COL2 * CT_COL1);
-    t = get_global_id(2);
-    const CT_INT z5 = t % CT_BATCH5, z4 = t / CT_BATCH5 % CT_BATCH4;
-    t /= CT_BATCH5 * CT_BATCH4;
-    const CT_INT z3 = t % CT_BATCH3, z2 = t / CT_BATCH3 % CT_BATCH2;
-    t /= CT_BATCH3 * CT_BATCH2;
-    const CT_INT z1 = t % CT_BATCH1, z0 = t / CT_BATCH1 % CT_BATCH0;
-    global const float *a0 = p0 + o0 + CT_A + z0 * CT_A_BATCH0 + z1 * CT_A_BATCH1 +
-        z2 * CT_A_BATCH2 + z3 * CT_A_BATCH3 + z4 * CT_A_BATCH4 + z5 * CT_A_BATCH5;
+    const CT_INT z = get_global_id(2);
+    CT_BATCH_OF(z);
+    global const float *a0 = p0 + o0 + CT_A + CT_AT_BATCH(A);
     global const float *b0 = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
-        z0 * CT_B_BATCH0 + z1 * CT_B_BATCH1 + z2 * CT_B_BATCH2 + z3 * CT_B_BATCH3 +
-        z4 * CT_B_BATCH4 + z5 * CT_B_BATCH5;
-    CT_INT out0 = CT_O + c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + z0 * CT_O_BATCH0 +
-        z1 * CT_O_BATCH1 + z2 * CT_O_BATCH2 + z3 * CT_O_BATCH3 + z4 * CT_O_BATCH4 +
-        z5 * CT_O_BATCH5;
+        CT_AT_BATCH(B);
+    CT_INT out0 = CT_O + c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + CT_AT_BATCH(O);
 #if CT_SPLIT
-    const int chunk = get_global_id(2) / CT_BATCHES + first_chunk, end_chunk = chunk + 1;
+    const int chunk = z / CT_BATCHES + first_chunk, end_chunk = chunk + 1;
     out0 += (chunk - first_chunk) * CT_PARTIAL;
 #else
     const int chunk = 0, end_chunk = CT_CHUNKS;
@@ -173,7 +155,6 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_RESULT
 #undef CT_TILE
 #undef CT_TILES
-#undef CT_PANELS
 #undef CT_A_AT
 #undef CT_O_AT
 #include "contract_end.cl"

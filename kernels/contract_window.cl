@@ -14,34 +14,10 @@
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
-#ifndef CT_VECS
-#define CT_VECS 2
-#endif
-#ifndef CT_TILE_W
-#define CT_TILE_W 1
-#endif
 #ifndef CT_DOWN
 #define CT_DOWN 1
 #endif
-#ifndef CT_ACROSS
-#define CT_ACROSS 1
-#endif
-#ifndef CT_PANEL
-#define CT_PANEL 0
-#endif
-#ifndef CT_STRIDE0
-#define CT_STRIDE0 1
-#define CT_STRIDE1 1
-#define CT_STRIDE2 1
-#define CT_DILATION0 1
-#define CT_DILATION1 1
-#define CT_DILATION2 1
-#define CT_ORIGIN0 0
-#define CT_ORIGIN1 0
-#define CT_ORIGIN2 0
-#define CT_IN0 1
-#define CT_IN1 1
-#define CT_IN2 1
+#ifndef CT_A_PIXEL0
 #define CT_A_PIXEL0 0
 #define CT_A_PIXEL1 0
 #define CT_A_PIXEL2 0
@@ -54,7 +30,6 @@
 #define CT_WIN1 ((CT_DOWN - 1) * CT_STRIDE1 + CT_ABS(CT_REACH(1)) + 1)
 #define CT_WIN2 ((CT_ROW3 - 1) * CT_STRIDE2 + CT_ABS(CT_REACH(2)) + 1)
 #define CT_C CT_TERM3
-#define CT_PANELS CT_DIV_UP(CT_COL3, 16 * CT_VECS)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS)
@@ -76,12 +51,12 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const int rows = (down_end - down - 1) * CT_STRIDE1 + CT_ABS(CT_REACH(1)) + 1;
     for (int i = 0; i < CT_WIN0 * rows; i++) {
         const int d = d0 + i / rows, h = h0 + i % rows;
-        if (d < 0 || d >= CT_IN0 || h < 0 || h >= CT_IN1)
+        if (!CT_INSIDE(0, d) || !CT_INSIDE(1, h))
             continue; // never read
         float *to = window + (i / rows * CT_WIN1 + i % rows) * (CT_WIN2 * CT_C);
         global const float *from = a + d * CT_A_PIXEL0 + h * CT_A_PIXEL1;
         for (int w = CT_FIRST(2); w < CT_FIRST(2) + CT_WIN2; w++) {
-            const bool inside = w >= 0 && w < CT_IN2;
+            const bool inside = CT_INSIDE(2, w);
             int c = 0;
             for (; c + 16 <= CT_C; c += 16)
                 WEIR_KEEP16(to + c, inside ? WEIR_LOAD16(from + w * CT_A_PIXEL2 + c)
@@ -113,11 +88,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                 for (int run = 0; run < CT_TERM0 * CT_TERM1 * CT_RUNS; run++) {
                     const int t2 = run % CT_RUNS, t1 = run / CT_RUNS % CT_TERM1;
                     const int t0 = run / (CT_RUNS * CT_TERM1);
-                    const int d = (int)r1 * CT_STRIDE0 + t0 * CT_DILATION0 + CT_ORIGIN0;
-                    const int h = r2 * CT_STRIDE1 + t1 * CT_DILATION1 + CT_ORIGIN1;
-                    const bool inside = d >= 0 && d < CT_IN0 && h >= 0 && h < CT_IN1;
+                    const int d = CT_PIXEL(0, (int)r1, t0), h = CT_PIXEL(1, r2, t1);
+                    const bool inside = CT_INSIDE(0, d) && CT_INSIDE(1, h);
                     const float *pa = window + (((d - d0) * CT_WIN1 + h - h0) * CT_WIN2 +
-                        r3 * CT_STRIDE2 + t2 * CT_DILATION2 + CT_ORIGIN2 - CT_FIRST(2)) * CT_C;
+                        CT_PIXEL(2, r3, t2) - CT_FIRST(2)) * CT_C;
                     global const float *pb = b + q * CT_PANEL + run * (CT_RUN * 16 * CT_VECS);
                     for (int k = 0; k < CT_RUN;) {
                         const int n = min(CT_RUN - k, left);
@@ -167,7 +141,6 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_WIN1
 #undef CT_WIN2
 #undef CT_C
-#undef CT_PANELS
 #undef CT_RUNS
 #undef CT_RUN
 #include "contract_end.cl"

@@ -114,6 +114,7 @@ struct bench_row {
     double (*flop)(const struct bench_row *row);
     int ops;
     int size[7];
+    bool gradients; // those of all operands too
 };
 // The sizes up to the first 0 as a shape.
 struct weir_shape bench_shape(const struct bench_row *r);

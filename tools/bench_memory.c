@@ -5,86 +5,55 @@
 #include "bench.h"
 #include "weir/optim.h"
 
-static void finish(struct bench_graph *b, weir_value *y, weir_value *const *x, int n, bool gradients)
+static void finish(struct bench_graph *b, const struct bench_row *r, weir_value *y, weir_value *const *x, int n)
 {
     if (b->status)
         return;
     bench_result(b, y);
-    if (gradients)
+    if (r->gradients)
         bench_gradients(b, y, x, n);
 }
 
-static void softmax(struct bench_graph *b, const struct bench_row *r, bool gradients)
+static void softmax(struct bench_graph *b, const struct bench_row *r)
 {
     weir_value *x = bench_operand(b, bench_shape(r));
-    finish(b, x ? weir_softmax(x, -1) : NULL, &x, 1, gradients);
+    finish(b, r, x ? weir_softmax(x, -1) : NULL, &x, 1);
 }
 
-static void gelu(struct bench_graph *b, const struct bench_row *r, bool gradients, bool tanh)
+static void gelu(struct bench_graph *b, const struct bench_row *r)
 {
     weir_value *x = bench_operand(b, bench_shape(r));
-    finish(b, !x ? NULL : tanh ? weir_gelu_tanh(x) : weir_gelu(x), &x, 1, gradients);
+    finish(b, r, x ? weir_gelu(x) : NULL, &x, 1);
 }
 
-static void norm(struct bench_graph *b, const struct bench_row *r, bool gradients, bool group)
+static void gelu_tanh(struct bench_graph *b, const struct bench_row *r)
+{
+    weir_value *x = bench_operand(b, bench_shape(r));
+    finish(b, r, x ? weir_gelu_tanh(x) : NULL, &x, 1);
+}
+
+// The operand, scale and shift of a norm; false if there are none.
+static bool norm_operands(struct bench_graph *b, const struct bench_row *r, weir_value **in)
 {
     struct weir_shape s = bench_shape(r), channels = weir_shape(s.dim[s.rank - 1]);
-    weir_value *in[] = { bench_operand(b, s), bench_operand(b, channels), bench_operand(b, channels) };
-    if (b->status)
-        return;
-    weir_value *y = group ? weir_silu(weir_group_norm(in[0], 8, in[1], in[2], 1e-5))
-                          : weir_layer_norm(in[0], in[1], in[2], 1e-5);
-    finish(b, y, in, 3, gradients);
+    in[0] = bench_operand(b, s);
+    in[1] = bench_operand(b, channels);
+    in[2] = bench_operand(b, channels);
+    return !b->status;
 }
 
-static void softmax_forward(struct bench_graph *b, const struct bench_row *r)
+static void layer_norm(struct bench_graph *b, const struct bench_row *r)
 {
-    softmax(b, r, false);
+    weir_value *in[3];
+    if (norm_operands(b, r, in))
+        finish(b, r, weir_layer_norm(in[0], in[1], in[2], 1e-5), in, 3);
 }
 
-static void softmax_backward(struct bench_graph *b, const struct bench_row *r)
+static void group_norm_silu(struct bench_graph *b, const struct bench_row *r)
 {
-    softmax(b, r, true);
-}
-
-static void gelu_forward(struct bench_graph *b, const struct bench_row *r)
-{
-    gelu(b, r, false, false);
-}
-
-static void gelu_backward(struct bench_graph *b, const struct bench_row *r)
-{
-    gelu(b, r, true, false);
-}
-
-static void gelu_tanh_forward(struct bench_graph *b, const struct bench_row *r)
-{
-    gelu(b, r, false, true);
-}
-
-static void gelu_tanh_backward(struct bench_graph *b, const struct bench_row *r)
-{
-    gelu(b, r, true, true);
-}
-
-static void layer_norm_forward(struct bench_graph *b, const struct bench_row *r)
-{
-    norm(b, r, false, false);
-}
-
-static void layer_norm_backward(struct bench_graph *b, const struct bench_row *r)
-{
-    norm(b, r, true, false);
-}
-
-static void group_norm_silu_forward(struct bench_graph *b, const struct bench_row *r)
-{
-    norm(b, r, false, true);
-}
-
-static void group_norm_silu_backward(struct bench_graph *b, const struct bench_row *r)
-{
-    norm(b, r, true, true);
+    weir_value *in[3];
+    if (norm_operands(b, r, in))
+        finish(b, r, weir_silu(weir_group_norm(in[0], 8, in[1], in[2], 1e-5)), in, 3);
 }
 
 static void normal(struct bench_graph *b, const struct bench_row *r)
@@ -124,8 +93,8 @@ enum { EXP = 27, TANH = 32, ERF = 43, SIGMOID = 40, NORMAL = 90 };
 #define NORM_OPS 6
 #define NORM_GRADIENT_OPS 16
 #define BOTH(kind, format, ops, gradient_ops, ...)                              \
-    { #kind format, kind##_forward, NULL, ops, __VA_ARGS__ },                   \
-    { #kind "_and_gradients" format, kind##_backward, NULL, gradient_ops, __VA_ARGS__ }
+    { #kind format, kind, NULL, ops, __VA_ARGS__ },                             \
+    { #kind "_and_gradients" format, kind, NULL, gradient_ops, __VA_ARGS__, .gradients = true }
 const struct bench_row bench_memory_rows[] = {
     BOTH(softmax, " %dx%d", EXP + 4, EXP + 8, TOKENS),
     BOTH(softmax, " %dx%d", EXP + 4, EXP + 8, { 37632, 196 }),
