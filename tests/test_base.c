@@ -228,19 +228,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("base");
-    TCase *tc = tcase_create("base");
-    tcase_add_test(tc, status_names);
-    tcase_add_test(tc, log_levels);
-    tcase_add_test(tc, log_long_message);
-    tcase_add_test(tc, require_names_the_condition);
-    tcase_add_test(tc, arena_sizes);
-    tcase_add_test(tc, arena_text);
-    tcase_add_test(tc, hash_known_answers);
-    tcase_add_test(tc, hash_in_pieces);
-    tcase_add_test(tc, strbuf_grows);
-    tcase_add_test(tc, strbuf_out_of_memory_sticks);
-    tcase_add_test(tc, threads_take_turns);
-    suite_add_tcase(suite, tc);
-    return test_main(suite);
+    return test_run("base", TEST_SECONDS, status_names, log_levels, log_long_message,
+                    require_names_the_condition, arena_sizes, arena_text, hash_known_answers,
+                    hash_in_pieces, strbuf_grows, strbuf_out_of_memory_sticks, threads_take_turns);
 }

@@ -83,12 +83,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bench");
-    TCase *tc = tcase_create("bench");
-    tcase_add_test(tc, statistics);
-    tcase_add_test(tc, drift);
-    tcase_add_test(tc, rows);
-    tcase_add_test(tc, readings);
-    suite_add_tcase(suite, tc);
-    return test_main(suite);
+    return test_run("bench", TEST_SECONDS, statistics, drift, rows, readings);
 }

@@ -583,24 +583,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("data-formats");
-    TCase *tc = tcase_create("formats");
-    tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, conversions);
-    tcase_add_test(tc, npz_by_numpy);
-    tcase_add_test(tc, npz_round_trip);
-    tcase_add_test(tc, npy_headers);
-    tcase_add_test(tc, npz_lies);
-    tcase_add_test(tc, safetensors_valid);
-    tcase_add_test(tc, safetensors_lies);
-    tcase_add_test(tc, safetensors_round_trip);
-    tcase_add_test(tc, safetensors_writer_errors);
-    tcase_add_test(tc, png_round_trip);
-    tcase_add_test(tc, png_errors);
-    tcase_add_test(tc, image_grid);
-    tcase_add_test(tc, idx_plain);
-    tcase_add_test(tc, idx_gzip);
-    tcase_add_test(tc, idx_lies);
-    suite_add_tcase(suite, tc);
-    return test_main(suite);
+    return test_run("data-formats", 60, conversions, npz_by_numpy, npz_round_trip, npy_headers,
+                    npz_lies, safetensors_valid, safetensors_lies, safetensors_round_trip,
+                    safetensors_writer_errors, png_round_trip, png_errors, image_grid, idx_plain,
+                    idx_gzip, idx_lies);
 }

@@ -232,15 +232,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("data-logs");
-    TCase *tc = tcase_create("logs");
-    tcase_add_test(tc, csv_rows);
-    tcase_add_test(tc, csv_resume);
-    tcase_add_test(tc, csv_full_disk);
-    tcase_add_test(tc, crc32c_known_answers);
-    tcase_add_test(tc, events_bytes);
-    tcase_add_test(tc, events_resume);
-    tcase_add_test(tc, events_errors);
-    suite_add_tcase(suite, tc);
-    return test_main(suite);
+    return test_run("data-logs", TEST_SECONDS, csv_rows, csv_resume, csv_full_disk,
+                    crc32c_known_answers, events_bytes, events_resume, events_errors);
 }

@@ -120,12 +120,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("guards");
-    TCase *tcase = tcase_create("guards");
-    tcase_set_timeout(tcase, 0);
-    tcase_add_test(tcase, faults_are_named);
-    tcase_add_test(tcase, nothing_is_right_by_luck);
-    tcase_add_test(tcase, training_step);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
+    return test_run("guards", 0, faults_are_named, nothing_is_right_by_luck, training_step);
 }

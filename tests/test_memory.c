@@ -134,12 +134,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("memory");
-    TCase *tcase = tcase_create("memory");
-    tcase_set_timeout(tcase, 0);
-    tcase_add_test(tcase, limits);
-    tcase_add_test(tcase, a_wide_limit);
-    tcase_add_test(tcase, minimum_cuts);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
+    return test_run("memory", 0, limits, a_wide_limit, minimum_cuts);
 }

@@ -177,11 +177,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("models");
-    TCase *tcase = tcase_create("pytorch");
-    tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, unet_matches_diffusers);
-    tcase_add_test(tcase, dit_matches_pytorch);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
+    return test_run("models", 120, unet_matches_diffusers, dit_matches_pytorch);
 }

@@ -119,11 +119,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("nan");
-    TCase *tcase = tcase_create("one value");
-    tcase_set_timeout(tcase, 0);
-    tcase_add_test(tcase, outputs);
-    tcase_add_test(tcase, digests);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
+    return test_run("nan", 0, outputs, digests);
 }

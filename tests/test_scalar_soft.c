@@ -160,12 +160,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("scalar-soft");
-    TCase *tcase = tcase_create("soft");
-    tcase_set_timeout(tcase, 0);
-    tcase_add_test(tcase, fma_edges);
-    tcase_add_test(tcase, fma_random);
-    tcase_add_test(tcase, div_and_sqrt);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
+    return test_run("scalar-soft", 0, fma_edges, fma_random, div_and_sqrt);
 }

@@ -42,4 +42,10 @@ uint64_t test_next(uint64_t *state);
 // Runs the suite as CK_* variables say; the process's exit status.
 int test_main(Suite *suite);
 
+// A suite of these tests, each within so many seconds (0: however long), as test_main runs it.
+#define TEST_SECONDS 4
+#define test_run(name, seconds, ...)                                                               \
+    test_run_list((name), (seconds), (const TTest *const[]){__VA_ARGS__, NULL})
+int test_run_list(const char *name, double seconds, const TTest *const *tests);
+
 #endif
