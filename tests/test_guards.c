@@ -14,17 +14,6 @@ enum { N = 10 };
 
 static weir_device *dev;
 
-static weir_device *open_device(const char *selector)
-{
-    weir_device *out = NULL;
-    const char *mask = getenv("WEIR_TEST_MASK");
-    struct weir_device_params params = { .selector = selector, .log = test_log };
-    if (mask && strcmp(mask, "grouped") == 0)
-        params.caps_mask = WEIR_CAP_WIDE;
-    test_ok(weir_device_open(&params, &out));
-    return out;
-}
-
 // A kernel as faulty as `at` says: writes N elements from there on instead of from 0.
 static enum weir_status write_at(void *at, const void *const *in, void *const *out)
 {
@@ -57,7 +46,7 @@ static void run_faulty(weir_device *host, int at, const char *fragment, float *f
 START_TEST(faults_are_named)
 {
     float first[N] = { 0 }, second[N] = { 0 };
-    weir_device *host = open_device("host");
+    weir_device *host = test_device("host", 0);
     run_faulty(host, 0, "", first, second);
     for (int i = 0; i < N; i++)
         ck_assert(first[i] == -(float)(i * i) && second[i] == first[i]);
@@ -71,7 +60,7 @@ END_TEST
 // What a kernel left out shows, whatever it should have been: two runs differ there.
 START_TEST(nothing_is_right_by_luck)
 {
-    weir_device *host = open_device("host");
+    weir_device *host = test_device("host", 0);
     weir_graph *g = NULL;
     weir_program *p = NULL;
     uint32_t got[2][2];
@@ -93,9 +82,8 @@ END_TEST
 
 START_TEST(training_step)
 {
-    const char *selector = getenv("WEIR_TEST_DEVICE");
     char *plain, *guarded;
-    dev = open_device(selector ? selector : "host");
+    dev = test_device(NULL, 0);
     struct small_unet u;
     test_ok(small_unet_create(dev, &(struct weir_compile_params) { .launch_ms = 0.002 }, &u));
     const struct weir_program_info *info = weir_step_info(u.step);
@@ -109,7 +97,7 @@ START_TEST(training_step)
     ck_assert_mem_eq(plain, guarded, size);
     free(guarded);
     weir_device_close(&dev);
-    dev = open_device("host");
+    dev = test_device("host", 0);
     ck_assert_uint_eq(small_unet_train(dev, NULL, &guarded), size);
     ck_assert_mem_eq(plain, guarded, size);
     free(plain);

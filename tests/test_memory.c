@@ -11,15 +11,6 @@
 #include "support/small_unet.h"
 #include "support/support.h"
 
-static weir_device *open_device(void)
-{
-    const char *selector = getenv("WEIR_TEST_DEVICE");
-    struct weir_device_params params = {.selector = selector ? selector : "host", .log = test_log};
-    weir_device *dev = NULL;
-    test_ok(weir_device_open(&params, &dev));
-    return dev;
-}
-
 static const struct weir_program_info *info_of(const struct small_unet *u)
 {
     return weir_step_info(u->step);
@@ -52,7 +43,7 @@ static size_t least_of(weir_device *dev)
 
 START_TEST(limits)
 {
-    weir_device *dev = open_device();
+    weir_device *dev = test_device(NULL, 0);
     struct small_unet u;
     char *kept, *again;
     const struct weir_compile_params keep = {.no_recompute = true};
@@ -84,7 +75,7 @@ END_TEST
 // A limit that the plan keeps in any case changes nothing.
 START_TEST(a_wide_limit)
 {
-    weir_device *dev = open_device();
+    weir_device *dev = test_device(NULL, 0);
     struct small_unet u;
     test_ok(small_unet_create(dev, NULL, &u));
     const struct weir_program_info free_info = *info_of(&u);

@@ -19,15 +19,6 @@ static const uint16_t odd16[2][4] = { { 0x7e00, 0xfe00, 0x7c01, 0xffff }, { 0x7f
                       nan16[2] = { 0x7e00, 0x7fc0 };
 enum { N = 6 };
 
-static weir_device *open_device(void)
-{
-    const char *selector = getenv("WEIR_TEST_DEVICE");
-    weir_device *dev = NULL;
-    struct weir_device_params params = { .selector = selector ? selector : "host", .log = test_log };
-    test_ok(weir_device_open(&params, &dev));
-    return dev;
-}
-
 static void check32(const uint32_t *got)
 {
     for (int i = 0; i < N; i++) {
@@ -38,7 +29,7 @@ static void check32(const uint32_t *got)
 
 START_TEST(outputs)
 {
-    weir_device *dev = open_device();
+    weir_device *dev = test_device(NULL, 0);
     weir_graph *g = NULL;
     weir_program *p = NULL;
     uint32_t got[2 * N];
@@ -107,7 +98,7 @@ static uint64_t digest_of(weir_device *dev, int rotated, const char *folder, uin
 
 START_TEST(digests)
 {
-    weir_device *dev = open_device();
+    weir_device *dev = test_device(NULL, 0);
     uint64_t file[2], digest[2];
     for (int k = 0; k < 2; k++)
         digest[k] = digest_of(dev, k, k ? "one" : "two", &file[k]);

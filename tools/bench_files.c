@@ -68,12 +68,11 @@ static void show_head(const struct result *r, char letter)
 }
 
 // A row of `roofline`: a rate, or a launch's seconds.
-static double show_values(const char *name, const json_t *a, const json_t *b)
+static void show_values(const char *name, const json_t *a, const json_t *b)
 {
     double x = json_number_value(json_object_get(a, "value")), y = json_number_value(json_object_get(b, "value"));
     if (x > 0 && y > 0)
         printf("%-44s %13.4g %13.4g %7.3f\n", name, x, y, x / y);
-    return 0;
 }
 
 // Prints the row's line; its ratio, or 0 where it has no times.
@@ -84,8 +83,10 @@ static double show_row(const char *name, const json_t *a, const json_t *b)
     const json_t *row[] = { a, b };
     for (int k = 0; k < 2; k++) {
         int n = times_of(row[k], s);
-        if (n == 0)
-            return show_values(name, a, b);
+        if (n == 0) {
+            show_values(name, a, b);
+            return 0;
+        }
         median[k] = bench_median(s, n);
         bench_drift_note(s, n, note[k], sizeof(note[k]));
     }

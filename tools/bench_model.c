@@ -153,19 +153,11 @@ static enum weir_status profile(const struct bench_params *p, weir_step *step)
     return status;
 }
 
-static int64_t count_parameters(weir_params *params)
-{
-    int64_t n = 0;
-    for (int i = 0; i < weir_params_count(params); i++)
-        n += weir_shape_size(weir_state_shape(weir_params_row(params, i)->state));
-    return n;
-}
-
 // `held`: bytes the process had before the model was made.
 static enum weir_status time_steps(const struct bench_params *p, double held, struct bench_step *b)
 {
     const struct weir_program_info *info = weir_step_info(b->step);
-    int64_t parameters = count_parameters(b->run.params);
+    int64_t parameters = weir_params_elements(b->run.params);
     double *s = calloc((size_t)p->repeats, sizeof(*s)), start = weir_clock();
     enum weir_status status = s ? bench_step_run(b, 0) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
     double first = weir_clock() - start;

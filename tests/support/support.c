@@ -121,3 +121,16 @@ int test_run_list(const char *name, double seconds, const TTest *const *tests)
     suite_add_tcase(suite, tcase);
     return test_main(suite);
 }
+
+weir_device *test_device(const char *selector, uint32_t hidden)
+{
+    const char *mask = getenv("WEIR_TEST_MASK");
+    selector = selector ? selector : getenv("WEIR_TEST_DEVICE");
+    if (mask && strcmp(mask, "grouped") == 0)
+        hidden |= WEIR_CAP_WIDE;
+    struct weir_device_params params = {
+        .selector = selector ? selector : "host", .log = test_log, .caps_mask = hidden};
+    weir_device *dev = NULL;
+    test_ok(weir_device_open(&params, &dev));
+    return dev;
+}

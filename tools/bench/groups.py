@@ -56,9 +56,9 @@ class Session:
         show(group, rows, self.sides)
         sys.stdout.flush()
 
-    def quoted(self, row, other, target, name=None):
+    def quoted(self, row, other, target):
         """The better driver beside PyTorch's `other`."""
-        row.compare(name or other, other, row.best(self.weirs), target)
+        row.compare(other, other, row.best(self.weirs), target)
 
 
 def ops(session, group):

@@ -5,8 +5,8 @@
 usage: torch_step.py RECIPE [--batch N] [--repeats N] [--compile] [--sample N --steps N] [--device DEV]
 
 Prints one line of JSON: seconds of each timed step (or of each sampling of N images by Euler steps, one network
-evaluation each, under no_grad), parameters, FLOP of a step as PyTorch counts them, and the bytes that the process
-held at its peak above what it held before the model was made.
+evaluation each, under no_grad), parameters, and the bytes that the process held at its peak above what it held
+before the model was made.
 """
 import argparse
 import copy
@@ -71,13 +71,6 @@ def sampling(torch, net, shape, steps, compiled):
     return sample
 
 
-def count_flop(call):
-    from torch.utils.flop_counter import FlopCounterMode
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return counter.get_total_flops()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=RECIPES)
@@ -86,7 +79,6 @@ def main():
     parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
     parser.add_argument("--sample", type=int, metavar="N", help="time the sampling of N items instead")
     parser.add_argument("--steps", type=int, default=20, help="of sampling (default: 20)")
-    parser.add_argument("--flop", action="store_true", help="count a step's FLOP instead of timing it")
     parser.add_argument("--device", default="cpu", help="PyTorch's device (default: cpu)")
     args = parser.parse_args()
     try:
@@ -108,14 +100,11 @@ def main():
     result = {"parameters": sum(p.numel() for p in net.parameters()), "torch": torch.__version__,
               "threads": torch.get_num_threads(), "device": args.device}
     times = []
-    if args.flop:
-        result["flop"] = count_flop(call)
-    else:
-        for i in range(-2, args.repeats):  # two to warm up, as for Weir; each ends with its result on the host
-            start = time.perf_counter()
-            call(1) if args.sample and i < 0 else call()
-            if i >= 0:
-                times.append(time.perf_counter() - start)
+    for i in range(-2, args.repeats):  # two to warm up, as for Weir; each ends with its result on the host
+        start = time.perf_counter()
+        call(1) if args.sample and i < 0 else call()
+        if i >= 0:
+            times.append(time.perf_counter() - start)
     peak = memory("VmHWM:") - before
     print(json.dumps({**result, "s": times, "peak_memory": peak}))
 
