@@ -2,7 +2,7 @@
 // Contraction for wide devices (CPUs) where the terms of a lie far apart (a transposed operand, a
 // weight gradient): one work-item computes CT_ROWS rows by CT_ACROSS panels of 16 CT_VECS columns.
 // For each chunk it copies its part of a once, term by term, and then runs tile after tile of
-// CT_TILE_W rows over every panel; b is read where it lies, or packed as for contract_wide.cl.
+// CT_TILE_W rows over every panel; b is read where it lies.
 //
 // CT_BOUND 1: b is an image without a border and the terms are output pixels (image, and three
 // spatial loops); the columns are kernel pixels (three loops) and channels. The terms of a kernel
@@ -115,7 +115,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                     n += max(w1 - w0, (CT_INT)0);
                 }
             }
-            const CT_INT bq = b + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 + panel * CT_PANEL;
+            const CT_INT bq = b + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 + panel * (16 * CT_VECS);
             for (int tile = 0; tile < CT_ROWS; tile += CT_TILE_W) {
                 float16 acc[CT_TILE_W * CT_VECS];
 #pragma unroll

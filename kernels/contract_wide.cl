@@ -10,7 +10,8 @@
 // CT_BLOCK tiles of rows go through all panels before the next ones: their part of a, and a panel,
 // stay in the cache of a core.
 // A work-item takes CT_REPEAT tiles, one after the other, where a tile alone is little work.
-// Geometry: local 1; global = (tiles of rows x panels) / CT_REPEAT rounded up, outer columns, batches (x chunks if CT_SPLIT).
+// Geometry: local 1; global = (tiles of rows x panels) / CT_REPEAT rounded up, outer columns,
+// batches (x chunks if CT_SPLIT).
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
@@ -50,10 +51,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #else
     const int chunk = 0, end_chunk = CT_CHUNKS;
 #endif
-    const CT_INT from = (CT_INT)get_global_id(0) * CT_REPEAT;
-    for (CT_INT item = from; item < min(from + CT_REPEAT, CT_TILES * CT_PANELS); item++) {
+    const CT_INT from = (CT_INT)get_global_id(0) * CT_REPEAT, all = (CT_INT)CT_TILES * CT_PANELS;
+    for (CT_INT item = from; item < min(from + CT_REPEAT, all); item++) {
         const CT_INT first = item / (CT_BLOCK * CT_PANELS) * CT_BLOCK;
-        const CT_INT tiles = min((CT_INT)CT_BLOCK, CT_TILES - first);
+        const CT_INT tiles = min((CT_INT)CT_BLOCK, (CT_INT)CT_TILES - first);
         const CT_INT panel = (item - first * CT_PANELS) / tiles;
         t = first + (item - first * CT_PANELS) % tiles;
         const CT_INT tw = t % CT_DIV_UP(CT_ROW3, CT_TILE_W);
@@ -61,7 +62,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         const CT_INT th = t % CT_DIV_UP(CT_ROW2, CT_TILE_H);
         t /= CT_DIV_UP(CT_ROW2, CT_TILE_H);
         const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
-        const CT_INT r3 = min(tw * CT_TILE_W, (CT_INT)(CT_ROW3 - CT_TILE_W));
+        const CT_INT r3 = min((CT_INT)(tw * CT_TILE_W), (CT_INT)(CT_ROW3 - CT_TILE_W));
         const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
         global const float *a =
             a0 + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 + r3 * CT_A_ROW3;
@@ -75,11 +76,11 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
             acc[i] = (float16)(0.0f);
 #if CT_SPLIT
         CT_INT k = chunk ? CT_CUT(chunk - 1) : 0;
-        int k3 = k % CT_TERM3, k2 = k / CT_TERM3 % CT_TERM2;
-        int k1 = k / (CT_TERM3 * CT_TERM2) % CT_TERM1, k0 = k / (CT_TERM3 * CT_TERM2 * CT_TERM1);
+        CT_INT k3 = k % CT_TERM3, k2 = k / CT_TERM3 % CT_TERM2;
+        CT_INT k1 = k / (CT_TERM3 * CT_TERM2) % CT_TERM1, k0 = k / (CT_TERM3 * CT_TERM2 * CT_TERM1);
 #else
         CT_INT k = 0;
-        int k3 = 0, k2 = 0, k1 = 0, k0 = 0;
+        CT_INT k3 = 0, k2 = 0, k1 = 0, k0 = 0;
         float16 sum[CT_TILE * CT_VECS];
 #pragma unroll
         for (int i = 0; i < CT_TILE * CT_VECS; i++)

@@ -10,6 +10,7 @@
 // inside from 0 to CT_IN<i> - 1; CT_A_PIXEL<i> is what a pixel is in a, CT_A_ROW0 an image. Channels
 // lie side by side. b is packed as for contract_wide.cl.
 //
+// Batches are groups of channels, batch loop 5.
 // Geometry: local 1; global = images x depths x blocks of rows, blocks of panels, batches.
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
@@ -35,27 +36,27 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS)
 {
     CT_INT t = get_global_id(0);
-    const int down = t % CT_DIV_UP(CT_ROW2, CT_DOWN) * CT_DOWN;
+    const CT_INT down = t % CT_DIV_UP(CT_ROW2, CT_DOWN) * CT_DOWN;
     t /= CT_DIV_UP(CT_ROW2, CT_DOWN);
     const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
-    const int down_end = min(down + CT_DOWN, CT_ROW2);
-    const int q_first = get_global_id(1) * CT_ACROSS;
-    const int q_end = min(q_first + CT_ACROSS, (int)CT_PANELS);
+    const CT_INT down_end = min((CT_INT)(down + CT_DOWN), (CT_INT)CT_ROW2);
+    const CT_INT q_first = (CT_INT)get_global_id(1) * CT_ACROSS;
+    const CT_INT q_end = min((CT_INT)(q_first + CT_ACROSS), (CT_INT)CT_PANELS);
     const CT_INT z = get_global_id(2);
     global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + z * CT_A_BATCH5;
     global const float *b = p1 + o1 + CT_B + z * CT_B_BATCH5;
     const CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + z * CT_O_BATCH5;
 
     float window[CT_WIN0 * CT_WIN1 * CT_WIN2 * CT_C];
-    const int d0 = (int)r1 * CT_STRIDE0 + CT_FIRST(0), h0 = down * CT_STRIDE1 + CT_FIRST(1);
-    const int rows = (down_end - down - 1) * CT_STRIDE1 + CT_ABS(CT_REACH(1)) + 1;
-    for (int i = 0; i < CT_WIN0 * rows; i++) {
-        const int d = d0 + i / rows, h = h0 + i % rows;
+    const CT_INT d0 = r1 * CT_STRIDE0 + CT_FIRST(0), h0 = down * CT_STRIDE1 + CT_FIRST(1);
+    const CT_INT rows = (down_end - down - 1) * CT_STRIDE1 + CT_ABS(CT_REACH(1)) + 1;
+    for (CT_INT i = 0; i < CT_WIN0 * rows; i++) {
+        const CT_INT d = d0 + i / rows, h = h0 + i % rows;
         if (!CT_INSIDE(0, d) || !CT_INSIDE(1, h))
             continue; // never read
         float *to = window + (i / rows * CT_WIN1 + i % rows) * (CT_WIN2 * CT_C);
         global const float *from = a + d * CT_A_PIXEL0 + h * CT_A_PIXEL1;
-        for (int w = CT_FIRST(2); w < CT_FIRST(2) + CT_WIN2; w++) {
+        for (CT_INT w = CT_FIRST(2); w < CT_FIRST(2) + CT_WIN2; w++) {
             const bool inside = CT_INSIDE(2, w);
             int c = 0;
             for (; c + 16 <= CT_C; c += 16)
@@ -74,10 +75,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #define CT_RUNS CT_TERM2
 #define CT_RUN CT_C
 #endif
-    for (int q = q_first; q < q_end; q++)
-        for (int r2 = down; r2 < down_end; r2++)
-            for (int tile = 0; tile < CT_ROW3; tile += CT_TILE_W) {
-                const int r3 = min(tile, CT_ROW3 - CT_TILE_W);
+    for (CT_INT q = q_first; q < q_end; q++)
+        for (CT_INT r2 = down; r2 < down_end; r2++)
+            for (CT_INT tile = 0; tile < CT_ROW3; tile += CT_TILE_W) {
+                const CT_INT r3 = min(tile, (CT_INT)(CT_ROW3 - CT_TILE_W));
                 float16 acc[CT_TILE_W * CT_VECS], sum[CT_TILE_W * CT_VECS];
 #pragma unroll
                 for (int i = 0; i < CT_TILE_W * CT_VECS; i++) {
@@ -85,10 +86,10 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                     sum[i] = (float16)(0.0f);
                 }
                 int left = CT_CUT(0), chunk = 0; // terms until the chunk ends
-                for (int run = 0; run < CT_TERM0 * CT_TERM1 * CT_RUNS; run++) {
-                    const int t2 = run % CT_RUNS, t1 = run / CT_RUNS % CT_TERM1;
-                    const int t0 = run / (CT_RUNS * CT_TERM1);
-                    const int d = CT_PIXEL(0, (int)r1, t0), h = CT_PIXEL(1, r2, t1);
+                for (CT_INT run = 0; run < CT_TERM0 * CT_TERM1 * CT_RUNS; run++) {
+                    const CT_INT t2 = run % CT_RUNS, t1 = run / CT_RUNS % CT_TERM1;
+                    const CT_INT t0 = run / (CT_RUNS * CT_TERM1);
+                    const CT_INT d = CT_PIXEL(0, r1, t0), h = CT_PIXEL(1, r2, t1);
                     const bool inside = CT_INSIDE(0, d) && CT_INSIDE(1, h);
                     const float *pa = window + (((d - d0) * CT_WIN1 + h - h0) * CT_WIN2 +
                         CT_PIXEL(2, r3, t2) - CT_FIRST(2)) * CT_C;

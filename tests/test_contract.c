@@ -43,6 +43,7 @@ static struct weir_strbuf source; // of the kernels of all cases
 static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
 static int n_known;
+static bool long_offsets; // every kernel counts in 64 bits, as operands of 4 GiB and more make it
 
 // How many texts with a line there were: that a case takes the kernel that it is for.
 static struct {
@@ -50,12 +51,13 @@ static struct {
     int n;
 } seen[] = {{"#define CT_DOWN ("}, {"#define CT_BOUND (1)"}, {"#define CT_BOUND (0)"}};
 
-static char *replace(const char *text, const char *name)
+// `text` with each `what` made `with`; malloc'd.
+static char *replace(const char *text, const char *what, const char *with)
 {
     struct weir_strbuf t = {0};
-    for (const char *at; (at = strstr(text, "$K")); text = at + 2) {
+    for (const char *at; (at = strstr(text, what)); text = at + strlen(what)) {
         weir_strbuf_write(&t, text, (size_t)(at - text));
-        weir_strbuf_puts(&t, name);
+        weir_strbuf_puts(&t, with);
     }
     weir_strbuf_puts(&t, text);
     return weir_strbuf_finish(&t);
@@ -72,8 +74,10 @@ const char *weir_emit_kernel(struct weir_emit *e, const char *hint, const char *
         seen[i].n += strstr(text, seen[i].line) != NULL;
     known[n_known] = strdup(text);
     known_name[n_known] = weir_strbuf_finish(&name);
-    char *full = replace(text, known_name[n_known]);
-    weir_strbuf_puts(&source, full);
+    char *full = replace(text, "$K", known_name[n_known]);
+    char *counted = replace(full, "#define CT_INT int", long_offsets ? "#define CT_INT long" : "#define CT_INT int");
+    weir_strbuf_puts(&source, counted);
+    free(counted);
     free(full);
     return known_name[n_known++];
 }
@@ -508,8 +512,43 @@ START_TEST(edges)
     run_edges(1);
     for (size_t i = 0; i < WEIR_COUNT(seen); i++)
         ck_assert_msg(seen[i].n >= least[i], "%s in %d kernels", seen[i].line, seen[i].n);
-    run_edges(3);
     run_edges(100);
+}
+END_TEST
+
+// A row of windows too large to copy is left to the kernels that read an image with a border.
+START_TEST(long_rows)
+{
+    static const struct spec rows[] = {
+        EACH(.images = 9, .in = {1600}, .cin = 32, .cout = 32, .ker = {3}, .p = {.pad_lo = {1}, .pad_hi = {1}})
+    };
+    weir_device *dev = open_device(0);
+    dev->info.caps.compute_units = 1;
+    seen[0].n = 0;
+    run_specs(dev, rows, 2, NULL); // the two that could have windows
+    ck_assert_int_eq(seen[0].n, 0);
+    weir_device_close(&dev);
+}
+END_TEST
+
+// A few of each kernel: what is looked for is text that needs 32 bits.
+START_TEST(offsets_of_64_bits)
+{
+    static const struct spec few[] = {
+        {MATMUL, .m = 29, .k = 513, .n = 49},
+        {MATMUL, .m = 52, .k = 4200, .n = 144, .ta = true},
+        EACH(.images = 3, .in = {9, 11}, .cin = 32, .cout = 17, .ker = {3, 2}, .p = {.stride = {2, 1}, .pad_lo = {1, 2}, .pad_hi = {0, 1}})
+    };
+    long_offsets = true;
+    for (size_t i = 0; i < WEIR_COUNT(seen); i++)
+        seen[i].n = 0;
+    weir_device *dev = open_device(_i ? WEIR_CAP_WIDE : 0);
+    dev->info.caps.compute_units = 1;
+    run_specs(dev, few, (int)WEIR_COUNT(few), NULL);
+    for (size_t i = 0; i < WEIR_COUNT(seen) && !_i; i++)
+        ck_assert_msg(seen[i].n > 0, "%s nowhere", seen[i].line);
+    weir_device_close(&dev);
+    long_offsets = false;
 }
 END_TEST
 
@@ -519,12 +558,12 @@ START_TEST(grouped)
 }
 END_TEST
 
-// Every tile of the table, whatever would be chosen, its loops written out and not: by all cases if
-// `every`, else by a few that have edges, both vector loads, several chunks.
+// Every tile of the table, whatever would be chosen: by all cases, its loops written out and not, if
+// `every`; else by a few that have edges, both vector loads, several chunks.
 START_TEST(each_tile)
 {
     weir_device *dev = open_device(WEIR_CAP_WIDE);
-    const struct weir_grouped_tile *t = &weir_grouped_tiles[_i / 2];
+    const struct weir_grouped_tile *t = &weir_grouped_tiles[every ? _i / 2 : _i];
     tile = t->name;
     if (!weir_grouped_tile_fits(dev, t)) {
         printf("# skipped: tile %s does not fit the device\n", t->name);
@@ -593,6 +632,8 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 280);
     tcase_add_test(tc, wide);
     tcase_add_test(tc, edges);
+    tcase_add_test(tc, long_rows);
+    tcase_add_loop_test(tc, offsets_of_64_bits, 0, 2); // wide, grouped
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
     tcase_set_timeout(groups, 280);
@@ -604,7 +645,7 @@ int main(int argc, char **argv)
     while (weir_grouped_tiles[n].name)
         n++;
     tcase_set_timeout(tiles, 280);
-    tcase_add_loop_test(tiles, each_tile, 0, 2 * n);
+    tcase_add_loop_test(tiles, each_tile, 0, every ? 2 * n : n);
     suite_add_tcase(suite, tiles);
     const char *driver = getenv("WEIR_TEST_DRIVER");
     if (driver && strcmp(driver, "oclgrind") == 0) { // for others a few cases more of the same

@@ -70,7 +70,8 @@ struct weir_device_params {
     bool skip_selftest;     // trust the device (conformance tools only)
     bool allow_fast;        // open a device that failed its self-test (it runs fast mode only)
     const struct weir_caps *planned; // no device is opened: programs are compiled for one that can do this,
-                                     // which writes them (weir_compile_params.dump_dir), and never run
+                                     // which writes them (weir_compile_params.dump_dir), and never run;
+                                     // compute_units and max_group are at least 1
 };
 
 // What OpenCL 1.2 promises of a GPU and exact mode asks of it, for weir_device_params.planned: no more than

@@ -78,7 +78,7 @@ struct weir_solver {
     bool adaptive; // per row: every sample has its own step
     bool churn;    // EDM's stochastic Heun (edm only)
 };
-extern const struct weir_solver *const weir_solvers[]; // euler midpoint heun rk4 dopri5 edm-heun; NULL-ended
+extern const struct weir_solver *const weir_solvers[]; // NULL-ended
 const struct weir_solver *weir_solver_find(const char *name);
 
 // y after one step of length h from s (both scalars of the graph).

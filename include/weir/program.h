@@ -30,7 +30,8 @@ struct weir_compile_params {
     bool no_plan;         // no memory reuse
     bool no_recompute;    // what the backward pass reads is kept, not computed again
     double keep_price;    // bytes moved that a byte kept for the backward pass is worth: the higher, the more is
-                          // computed again (0 = 0.25, and more where `memory` asks for it)
+                          // computed again (0 = 0.25, and more where `memory` asks for it; where nothing
+                          // is fused, 0 is nothing and only `memory` asks)
     bool no_replay;       // record the launches anew in each run (benchmarks)
     bool guards;          // debugging: every tensor alone between bands of a pattern, looked at after each
                           // run; weir_wait and weir_read give DEVICE and log who wrote beside a tensor

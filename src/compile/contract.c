@@ -114,6 +114,8 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
     }
 }
 
+static const int64_t by_one[3] = {1, 1, 1};
+
 static bool has_pixels(const struct image *m, const int64_t *min, const int64_t *max)
 {
     bool inside = true;
@@ -127,7 +129,7 @@ static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min
                         const int64_t *max)
 {
     if (!has_pixels(m, min, max))
-        pad_image(e, m, min, max, (const int64_t[]){1, 1, 1});
+        pad_image(e, m, min, max, by_one);
 }
 
 static int64_t origin(const struct image *m, const int64_t *first)
@@ -180,7 +182,6 @@ static struct weir_gather conv_gather(const struct weir_emit *e, const struct co
     g.col[3] = (struct weir_axis){c->cout, 0, c->w_o, 1};
     g.term[3] = (struct weir_axis){c->cin, x->sc, c->w_c, 0};
     for (int i = 2; i >= 0; i--) {
-        pixels /= c->out[i];
         g.row[1 + i] = (struct weir_axis){c->out[i], c->stride[i] * x->stride[i], 0, 0};
         g.term[i] = (struct weir_axis){c->ker[i], c->dilation[i] * x->stride[i], c->w_k[i], 0};
     }
@@ -191,15 +192,14 @@ static struct weir_gather conv_gather(const struct weir_emit *e, const struct co
     return g;
 }
 
-// True if g, which reads pixels that are not there, has a kernel that knows where they end.
+// True if g, which reads pixels that are not there, has a kernel that knows where they end; g is of no
+// use if not.
 static bool take_bound(const struct weir_emit *e, struct weir_gather *g, struct weir_bound bound)
 {
-    if (!weir_window_fits(e, g))
-        return false;
     g->bound = bound;
     g->bound.of = WEIR_BOUND_A;
     g->a0 = 0;
-    return true;
+    return weir_window_fits(e, g);
 }
 
 static enum weir_status emit_conv(struct weir_emit *e)
@@ -211,7 +211,7 @@ static enum weir_status emit_conv(struct weir_emit *e)
     window(&c, min, max);
     struct weir_gather g = conv_gather(e, &c, &x, min);
     if (!has_pixels(&x, min, max) && !take_bound(e, &g, bound_of(&c, &x))) {
-        need_pixels(e, &x, min, max);
+        pad_image(e, &x, min, max, by_one);
         g = conv_gather(e, &c, &x, min);
     }
     return weir_gather_emit(e, &g);
@@ -233,12 +233,13 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     if (wide && by_vectors && c.ker[0] * c.ker[1] * c.ker[2] > 1) {
         g.bound = bound_of(&c, &x);
         g.bound.of = WEIR_BOUND_B;
-    } else if (wide && !by_vectors)
-        pad_image(e, &x, min, max, (const int64_t[]){1, 1, 1});
-    else {
+    } else if (wide && !by_vectors) {
+        pad_image(e, &x, min, max, by_one);
+    } else {
         need_pixels(e, &x, min, max);
     }
-    g.a = y.source, g.b = x.source;
+    g.a = y.source;
+    g.b = x.source;
     unit_axes(&g);
     g.b0 = origin(&x, min);
     g.batch[5] = (struct weir_axis){c.groups, c.cout * y.sc, c.cin * x.sc, c.cout * c.w_o};
@@ -407,12 +408,14 @@ static enum weir_status emit_conv_input_grad(struct weir_emit *e)
         phases = 1;
     } else {
         phase_range(&c, min, max);
-        phases_of(&c, 0, p);
-        enum weir_status status = phase_gather(e, &c, &y, p, &g);
-        if (status != WEIR_OK)
-            return status;
-        if (phases == 1 && !has_pixels(&y, min, max) && take_bound(e, &g, phase_bound(p, &y)))
-            return weir_gather_emit(e, &g);
+        if (phases == 1 && !has_pixels(&y, min, max)) {
+            phases_of(&c, 0, p);
+            enum weir_status status = phase_gather(e, &c, &y, p, &g);
+            if (status != WEIR_OK)
+                return status;
+            if (take_bound(e, &g, phase_bound(p, &y)))
+                return weir_gather_emit(e, &g);
+        }
         need_pixels(e, &y, min, max);
     }
     for (int64_t f = 0; f < phases; f++) {

@@ -91,6 +91,6 @@ struct weir_wide_tile {
     int tail_vecs;  // 0 = no columns left
 };
 struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run,
-                                     bool across); // across: of equal ones that with the smallest th
+                                     bool along); // along: of equal ones that with the smallest th
 
 #endif

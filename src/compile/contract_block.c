@@ -10,9 +10,6 @@
 #define ROWS_MAX 36
 #define SUMS_MAX (32 << 10)
 
-// Operands larger than this are worth going through chunk by chunk, in all work-items alike.
-#define NEAR_CACHE (4 << 20)
-
 bool weir_block_fits(const struct weir_gather *g)
 {
     if (g->bound.of == WEIR_BOUND_B)
@@ -58,7 +55,6 @@ static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
     define1(&t, "VECS", p->vecs);
     define1(&t, "ROWS", p->rows);
     define1(&t, "ACROSS", p->across);
-    define1(&t, "PANEL", 16 * p->vecs);
     define1(&t, "BOUND", g->bound.of == WEIR_BOUND_B);
     if (g->bound.of == WEIR_BOUND_B)
         weir_bound_define(&t, &g->bound);
@@ -92,7 +88,7 @@ enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_g
     struct weir_split s = {0};
     int64_t bytes = 4 * (extent(g->row, 4) + g->col[3].n) * extent(g->term, 4);
     if (weir_split_possible(e, g) &&
-        (bytes > NEAR_CACHE ||
+        (bytes > WEIR_NEAR_CACHE ||
          items * extent(g->batch, 6) < 4 * e->dev->info.caps.compute_units))
         s = weir_split_make(e, g);
     struct weir_emit_arg args[2][WEIR_LAUNCH_MAX_BUFS];

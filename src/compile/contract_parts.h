@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the wide (contract_wide.c) and the grouped (contract_grouped.c) kernels of a gather share:
-// the knobs of its text, and sums that are split over chunks.
+// What the kernels of a gather share, on wide devices (contract_wide.c, contract_block.c,
+// contract_window.c) and grouped ones (contract_grouped.c): the knobs of its text, and sums that are
+// split over chunks.
 #ifndef WEIR_COMPILE_CONTRACT_PARTS_H
 #define WEIR_COMPILE_CONTRACT_PARTS_H
 
 #include "compile/contract.h"
 
-// Operands larger than this are taken to lie in no cache. Only speed depends on it.
+// Sizes that CPUs' caches are taken to have: a core's own, what is still near, what is left in the last
+// one. Only speed depends on them.
+#define WEIR_CORE_CACHE (1 << 20)
+#define WEIR_NEAR_CACHE (4 << 20)
 #define WEIR_LAST_CACHE (16 << 20)
 
 static inline int64_t div_up(int64_t a, int64_t b)

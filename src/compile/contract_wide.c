@@ -6,11 +6,11 @@
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
 
-// A core's own cache, and the part of it that what a block of tiles reads of a may take.
-#define CORE_CACHE (1 << 20)
-#define BLOCK_BYTES (CORE_CACHE / 4)
+// What a block of tiles reads of a: a part of a core's cache.
+#define BLOCK_BYTES (WEIR_CORE_CACHE / 4)
 
-// Multiply-adds of vectors that a work-item should have: some 30 microseconds.
+// Multiply-adds of vectors that a work-item should have: 2^16 and fewer lose to a driver's own work on
+// PoCL, 2^17 and 2^18 do not.
 #define ITEM_FMAS (1 << 18)
 
 // Cycles that a tile of `rows` x 16 `vecs` takes a term: two multiply-adds and two loads each, at
@@ -27,7 +27,7 @@ static double tile_cost(int rows, int vecs, int64_t run)
 }
 
 struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run,
-                                     bool across)
+                                     bool along)
 {
     // accumulators, one row of b and one value of a share 32 registers
     static const int most_rows[5] = {0, 16, 14, 9, 6};
@@ -44,7 +44,7 @@ struct weir_wide_tile weir_wide_tile(int64_t rows_h, int64_t rows_w, int64_t col
                     cost += tiles * tile_cost(th * tw, tail, run);
                 if (tail && panels)
                     cost *= 1.05; // two kernels to build and start instead of one
-                bool better = cost < best_cost || (cost == best_cost && across && th < best.th);
+                bool better = cost < best_cost || (cost == best_cost && along && th < best.th);
                 if (best.vecs && !better)
                     continue;
                 best = (struct weir_wide_tile){th, tw, vecs, panels, tail};
@@ -131,14 +131,14 @@ static int64_t span_a(const struct weir_axis *rows, const struct weir_axis *term
 }
 
 // Tiles of rows that go through all panels together: so many that what they read of a stays in a
-// core's cache. Only where a does not lie there anyway, and b does or a lies in no cache at all.
+// core's cache. Only where a does not lie near anyway, and b fits beside it or a lies in no cache.
 static int64_t block_of(const struct weir_gather *g, int th, int tw, int64_t tiles)
 {
     struct weir_axis rows[4] = {{.n = 1}, {.n = 1}, g->row[2], g->row[3]};
     rows[2].n = th;
     rows[3].n = tw;
     int64_t bytes = span_a(g->row, g->term), b_bytes = 4 * extent(g->term, 4) * g->col[3].n;
-    if (bytes <= 4 * CORE_CACHE || (bytes <= WEIR_LAST_CACHE && b_bytes > CORE_CACHE / 2))
+    if (bytes <= WEIR_NEAR_CACHE || (bytes <= WEIR_LAST_CACHE && b_bytes > WEIR_CORE_CACHE / 2))
         return tiles;
     int64_t block = BLOCK_BYTES / span_a(rows, g->term);
     return block < 1 ? 1 : block < tiles ? block : tiles;
@@ -202,10 +202,10 @@ enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *
     if (!in_place(g))
         outer_columns_to_batch(g);
     // Of tiles that cost the same, one along a row of pixels is faster where the row is long and
-    // the terms walk forward (3-5 % on PoCL), one across rows elsewhere.
-    bool across = g->row[3].n >= 14 && g->term[1].a >= 0 && g->term[2].a >= 0;
+    // the terms walk forward (3-5 % on PoCL), one down a column elsewhere.
+    bool along = g->row[3].n >= 14 && g->term[1].a >= 0 && g->term[2].a >= 0;
     struct weir_wide_tile tile =
-        weir_wide_tile(g->row[2].n, g->row[3].n, g->col[3].n, g->term[3].n, across);
+        weir_wide_tile(g->row[2].n, g->row[3].n, g->col[3].n, g->term[3].n, along);
     int64_t tiles = extent(g->batch, 6) * extent(g->col, 3) * g->row[0].n * g->row[1].n *
                     div_up(g->row[2].n, tile.th) * div_up(g->row[3].n, tile.tw) *
                     (tile.panels + (tile.tail_vecs > 0));

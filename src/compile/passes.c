@@ -82,8 +82,8 @@ static enum weir_status does_not_fit(const struct weir_emit_state *c)
     return weir_fail(
         &c->log, WEIR_NOMEM,
         "the limit is %zu bytes; %zu is the least this program can do with: %zu for buffers that "
-        "are there "
-        "already (parameters and their like), %zu for inputs and constants, %zu for tensors",
+        "are there already (parameters and their like), %zu for inputs and constants, %zu for "
+        "tensors",
         c->params->memory, held(c), c->dev->bytes_live, c->inputs_size + c->constants_size,
         c->arena_size);
 }

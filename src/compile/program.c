@@ -85,7 +85,7 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     p->label = weir_arena_strdup(p->arena, c.params->label ? c.params->label : "program");
     if (status == WEIR_OK)
         status = p->label ? list_inputs(g, p) : weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
-    if (status == WEIR_OK && c.params->dump_dir)
+    if (c.params->dump_dir) // what the passes came to, also where a limit is not met
         weir_dump(&c);
     fill_info(&c, &p->info);
     if (status == WEIR_OK && !dev->planned)

@@ -47,7 +47,6 @@ void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const 
     weir_strbuf_puts(out, f->truth ? "))" : ")");
 }
 
-// Work-items that keep a unit of a grouped device busy.
 enum {
     RUN = 64,
     ITEMS_A_UNIT = 1024,   // work-items that a compute unit of a GPU wants
@@ -223,11 +222,11 @@ static void item_text(const struct column *k, struct weir_strbuf *out)
         weir_strbuf_puts(out, "    const int row = item;\n");
 }
 
-static void column_text(const struct column *k, int64_t inner, struct weir_strbuf *out)
+static void column_text(const struct column *k, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
     uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
-    int64_t vectors = inner / 16, tail = inner % 16, blocks = (vectors + k->vecs - 1) / k->vecs;
+    int64_t vectors = k->inner / 16, tail = k->inner % 16, blocks = (vectors + k->vecs - 1) / k->vecs;
     char all[16];
     snprintf(all, sizeof(all), "%d", k->vecs);
     weir_strbuf_puts(out, "kernel void $K(");
@@ -338,7 +337,7 @@ static enum weir_status write_column(struct column *k, const struct weir_group *
         return c->status;
     }
     k->vecs = choose_vecs(k, items);
-    column_text(k, k->inner, &text);
+    column_text(k, &text);
     const size_t blocks = (size_t)((k->inner / 16 + k->vecs - 1) / k->vecs + (k->inner % 16 > 0));
     const size_t global[3] = { blocks, (size_t)items, 1 }, local[3] = { 1, 1, 1 };
     weir_body_share(k->b, c->n_launches);

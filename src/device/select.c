@@ -185,7 +185,7 @@ static enum weir_status open_planned(const struct weir_device_params *params, we
     enum weir_status status = weir_backend_host.open(params, 0, &dev);
     if (status != WEIR_OK)
         return status;
-    weir_require(&params->log, params->planned->max_group > 0);
+    weir_require(&params->log, params->planned->max_group > 0 && params->planned->compute_units > 0);
     dev->threads = weir_cpu_count();
     dev->planned = true;
     dev->info = (struct weir_device_info) { .backend = "planned", .name = "a device that is not here",

@@ -9,7 +9,7 @@
 
 enum weir_op_class {
     WEIR_OP_LEAF,      // input, constant, state
-    WEIR_OP_MAP,       // elementwise over equal shapes; `scalar` names the function in kernels/scalar_body.h
+    WEIR_OP_MAP,       // elementwise over equal shapes; `scalar` names the function in kernels/scalar.h
     WEIR_OP_GEN,       // elementwise in the output's index: iota, random bits and normal
     WEIR_OP_VIEW,      // costs nothing: a new layout of its argument (view.c resolves it)
     WEIR_OP_REDUCE,    // over axes, kept with size 1

@@ -53,7 +53,7 @@ struct weir_train_params {
 enum weir_status weir_train(const struct weir_log *log, const struct weir_train_params *params);
 
 // Compiles the recipe's training step and its sampling and writes both to params->dump_dir; nothing runs,
-// so `dev` may be a planned one. Uses dev, recipe, dump_dir and note of the params.
+// so `dev` may be a planned one. Uses dev, recipe, memory, dump_dir, note and its cookie of the params.
 enum weir_status weir_train_dump(const struct weir_log *log, const struct weir_train_params *params);
 
 // Renders n samples into PATH.png: a grid of images (one row a class when labelled), or for points in

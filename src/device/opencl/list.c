@@ -308,7 +308,9 @@ enum { BACKLOG = 4096 };
 static enum weir_status visit_replay(struct walk *w, int at)
 {
     const struct item *item = &w->list->items[at];
-    bool mark = ++w->enqueued % BACKLOG == 0;
+    int64_t before = w->enqueued / BACKLOG;
+    w->enqueued += item->parts;
+    bool mark = w->enqueued / BACKLOG != before;
     cl_event behind = w->behind, event = NULL;
     if (item->callback)
         return run_callback(w->dev, item->callback, item, w->iteration);
