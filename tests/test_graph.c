@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "graph/eval.h"
+#include "graph/flop.h"
 #include "graph/ops/rows.h"
 #include "graph/view.h"
 #include "support/support.h"
@@ -411,6 +412,33 @@ START_TEST(random_words_are_philox)
 }
 END_TEST
 
+// Terms counted by hand: of products 2 each, of a sum 1, of a map its instructions, of a view nothing.
+START_TEST(arithmetic_is_counted)
+{
+    const struct weir_conv_params p = { .stride = { 2, 2 }, .pad_lo = { 1, 1 }, .pad_hi = { 1, 1 },
+                                        .groups = 2 };
+    weir_value *a = input(weir_shape(3, 5, 7)), *b = input(weir_shape(3, 11, 7));
+    weir_value *x = input(weir_shape(2, 8, 8, 6)), *w = input(weir_shape(10, 3, 3, 3));
+    weir_value *y = weir_conv(x, w, &p); // (2, 4, 4, 10), 3 channels of a group by 3 x 3
+    const double conv = 2. * 2 * 4 * 4 * 10 * 27;
+    const struct { weir_value *v; double flop; } cases[] = {
+        { weir_matmul(a, b, false, true), 2. * 3 * 5 * 11 * 7 },
+        { weir_matmul(a, input(weir_shape(3, 5, 2)), true, false), 2. * 3 * 7 * 2 * 5 },
+        { y, conv },
+        { weir_conv_input_grad(y, w, (int64_t[]) { 8, 8 }, &p), conv },
+        { weir_conv_weight_grad(x, y, (int64_t[]) { 3, 3 }, &p), conv },
+        { weir_sum(a, weir_axes(1), true), 3. * 5 * 7 },
+        { weir_exp(a), 3. * 5 * 7 * weir_op_exp.instructions },
+        { weir_transpose(a, 0, 1), 0 },
+        { a, 0 },
+    };
+    for (size_t i = 0; i < WEIR_COUNT(cases); i++) {
+        ck_assert(!weir_is_poison(cases[i].v));
+        ck_assert_double_eq(weir_value_flop(cases[i].v), cases[i].flop);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("graph");
@@ -434,6 +462,7 @@ int main(void)
     tcase_add_test(t, signed_zeros_and_nothing);
     tcase_add_test(t, nan_wins_and_ties_are_lowest);
     tcase_add_test(t, random_words_are_philox);
+    tcase_add_test(t, arithmetic_is_counted);
     suite_add_tcase(suite, t);
     return test_main(suite);
 }

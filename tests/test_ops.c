@@ -65,6 +65,8 @@ START_TEST(rows_are_complete)
         const struct weir_op *op = weir_ops[i];
         ck_assert_msg(op->name && op->desc, "row %d has no name or description", i);
         ck_assert_ptr_eq(weir_op_find(op->name), op);
+        if (op->cls == WEIR_OP_MAP || op->cls == WEIR_OP_GEN)
+            ck_assert_msg(op->instructions > 0, "%s: tools/instructions counts them", op->name);
         if (!wants_cases(op))
             continue;
         ck_assert_msg(op->cases, "%s has no cases", op->name);

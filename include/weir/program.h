@@ -69,6 +69,8 @@ struct weir_program_info {
     size_t inputs, constants; // bytes of the buffers beside the arena
     size_t states;    // bytes of the states that the program reads and writes
     size_t allocated; // bytes of buffers that the device made for it: peak + inputs + constants
+    double flop;      // arithmetic of a run: two a term of a contraction, one a term of a reduction, in
+                      // elementwise operations each instruction; loops and opaque operations not counted
     int recomputed;   // operations of the forward pass that are done again in the backward pass
     double recomputed_flop;  // what they cost a run
     size_t recomputed_bytes; // and write

@@ -170,6 +170,7 @@ struct weir_emit_state {
     bool trial;    // fusion asks whether a kernel can be written: slots are not made
 
     double price; // of a byte kept for the backward pass, in bytes moved (recompute.c); < 0 = all is kept
+    double flop; // of the graph as simplified, without what is computed again
     struct weir_recomputed recomputed;
     size_t arena_size, live_size, inputs_size, constants_size, states_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "compile/compile.h"
 #include "compile/simplify.h"
+#include "graph/flop.h"
 #include "graph/ops/rows.h"
 
 // Bytes moved that a byte kept is worth. The first one is taken where no limit is set: it gives up
@@ -34,6 +35,8 @@ static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
                       c->scope.outputs, &simplify);
     if (status == WEIR_OK)
         status = check_states(c);
+    for (int i = 0; i < c->scope.n_live && status == WEIR_OK; i++)
+        c->flop += weir_value_flop(c->scope.live[i]);
     if (status == WEIR_OK)
         status = weir_recompute(c);
     if (status == WEIR_OK)

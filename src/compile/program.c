@@ -56,6 +56,7 @@ static void fill_info(const struct weir_emit_state *c, struct weir_program_info 
     info->inputs = c->inputs_size;
     info->constants = c->constants_size;
     info->states = c->states_size;
+    info->flop = c->flop;
     info->recomputed = c->recomputed.values;
     info->recomputed_flop = c->recomputed.flop;
     info->recomputed_bytes = c->recomputed.bytes;

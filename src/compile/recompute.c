@@ -18,7 +18,7 @@
 #include "compile/body.h"
 #include "compile/compile.h"
 #include "compile/min_cut.h"
-#include "graph/ops/rows.h"
+#include "graph/flop.h"
 
 enum {
     MAX_CUTS = 32, // one a microbatch, and some
@@ -79,39 +79,6 @@ static bool is_reader(const weir_value *v)
     return c == WEIR_OP_CONTRACT || c == WEIR_OP_OPAQUE || c == WEIR_OP_LOOP || c == WEIR_OP_CALL;
 }
 
-// Elements of a convolution's weights that one output channel has.
-static double per_channel(const weir_value *w)
-{
-    int64_t channels = w->type.shape.dim[0];
-    return channels > 0 ? (double)(elements(w) / channels) : 0;
-}
-
-static double flop(const weir_value *v)
-{
-    double n = (double)elements(v);
-    if (v->op->cls == WEIR_OP_REDUCE)
-        return (double)elements(v->arg[0]);
-    if (v->op == &weir_op_matmul) {
-        const struct weir_shape *a = &v->arg[0]->type.shape;
-        return 2 * n * (double)a->dim[a->rank - (v->attrs.matmul.ta ? 2 : 1)];
-    }
-    if (v->op == &weir_op_conv)
-        return 2 * n * per_channel(v->arg[1]);
-    if (v->op == &weir_op_conv_input_grad)
-        return 2 * (double)elements(v->arg[0]) * per_channel(v->arg[1]);
-    if (v->op == &weir_op_conv_weight_grad)
-        return 2 * (double)elements(v->arg[1]) * per_channel(v);
-    if (v->op->cls == WEIR_OP_GEN)
-        return 40 * n;
-    static const char *const quick[] = {"add", "sub",    "mul",  "fma", "neg", "abs",   "min",
-                                        "max", "select", "cast", "lt",  "le",  "eq",    "ne",
-                                        "ge",  "gt",     "and",  "or",  "xor", "square"};
-    for (size_t i = 0; i < sizeof(quick) / sizeof(quick[0]); i++)
-        if (strcmp(v->op->name, quick[i]) == 0)
-            return n;
-    return 20 * n;
-}
-
 // Where little is to be gained, what is read again soon is left where it is: most of it is never in
 // memory, and a cut tears the kernels of its neighbourhood apart.
 static bool lives_long(const struct pass *p, int id)
@@ -138,7 +105,7 @@ static int64_t cost_again(const struct pass *p, const weir_value *v)
     if (p->banned[v->id] || v->n_parts > 1 || is_copy(v) ||
         (p->read_late[v->id] && !lives_long(p, v->id)))
         return WEIR_CUT_NEVER;
-    double cost = LAUNCH + flop(v) / FLOP_PER_BYTE;
+    double cost = LAUNCH + weir_value_flop(v) / FLOP_PER_BYTE;
     if (p->late[v->id] || is_reader(v))
         cost += (double)bytes(v);
     if (is_reader(v) || v->op->cls == WEIR_OP_REDUCE) // what it reads is not in registers
@@ -305,7 +272,7 @@ static weir_value *compute_again(struct pass *p, const weir_value *v)
     p->copy[v->id] = copy;
     struct weir_recomputed *r = &p->c->recomputed;
     r->values += !is_view(v);
-    r->flop += is_view(v) ? 0 : flop(v);
+    r->flop += weir_value_flop(v);
     if (!is_view(v) && (p->late[v->id] || is_reader(v)))
         r->bytes += (size_t)bytes(v);
     return copy;

@@ -52,6 +52,7 @@ struct weir_op {
     int arity;                  // -1: any number
     enum weir_op_class cls;
     const char *scalar;         // MAP: base name, e.g. "tanh" for weir_tanh_f / weir_tanh_fv
+    int instructions;           // MAP, GEN: of an element, as tools/instructions counts them
     // Checks arguments and attrs, sets v->type (or v->parts); returns NULL or what is wrong.
     const char *(*infer)(weir_value *v);
     struct weir_nests host;

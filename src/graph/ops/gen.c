@@ -63,7 +63,7 @@ static bool cases_iota(int idx, struct weir_op_case *c)
 
 const struct weir_op weir_op_iota = {
     .name = "iota", .desc = "an element's index along an axis", .arity = 0, .cls = WEIR_OP_GEN,
-    .scalar = "iota", .infer = infer_iota, .host = WEIR_NESTS(iota), .cases = cases_iota };
+    .scalar = "iota", .instructions = 1, .infer = infer_iota, .host = WEIR_NESTS(iota), .cases = cases_iota };
 
 static weir_value *make_random(const struct weir_op *op, weir_value *seed, weir_value *step,
                                weir_value *row0, const struct weir_shape *shape, const char *stream)
@@ -153,9 +153,9 @@ static bool cases_normal(int idx, struct weir_op_case *c)
 
 const struct weir_op weir_op_random_bits = {
     .name = "random_bits", .desc = "Philox words by (element, row, step, stream)", .arity = 3,
-    .cls = WEIR_OP_GEN, .scalar = "random_word", .infer = infer_random,
+    .cls = WEIR_OP_GEN, .scalar = "random_word", .instructions = 21, .infer = infer_random,
     .host = WEIR_NESTS(random_bits), .cases = cases_bits };
 const struct weir_op weir_op_random_normal = {
     .name = "random_normal", .desc = "standard normals by Box-Muller on those words", .arity = 3,
-    .cls = WEIR_OP_GEN, .scalar = "random_normal", .infer = infer_random,
+    .cls = WEIR_OP_GEN, .scalar = "random_normal", .instructions = 121, .infer = infer_random,
     .host = WEIR_NESTS(random_normal), .cases = cases_normal };

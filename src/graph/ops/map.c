@@ -175,7 +175,7 @@ static weir_value *laid_out(weir_value *x, int i, const struct weir_op_case *c)
 #define SAME
 #define TRUTH v->type.dtype = WEIR_BOOL;
 
-#define ROW(name_, n, types_, result_, fill_, rules_, desc_)                                     \
+#define ROW(name_, n, types_, result_, fill_, rules_, cost_, desc_)                              \
     WEIR_NEST_DECLARE(name_)                                                                     \
     static const char *infer_##name_(weir_value *v)                                              \
     {                                                                                            \
@@ -191,7 +191,8 @@ static weir_value *laid_out(weir_value *x, int i, const struct weir_op_case *c)
     }                                                                                            \
     const struct weir_op weir_op_##name_ = {                                                     \
         .name = #name_, .desc = desc_, .arity = n, .cls = WEIR_OP_MAP, .scalar = #name_,         \
-        .infer = infer_##name_, .host = WEIR_NESTS(name_), rules_(name_) .cases = cases_##name_ };
+        .instructions = cost_, .infer = infer_##name_, .host = WEIR_NESTS(name_), rules_(name_)  \
+        .cases = cases_##name_ };
 
 #define BUILD1(name)                                                                             \
     static weir_value *build_##name(weir_graph *g, weir_value *const *in,                        \
@@ -212,30 +213,30 @@ static weir_value *laid_out(weir_value *x, int i, const struct weir_op_case *c)
         return weir_##name(laid_out(in[0], 0, c), laid_out(in[1], 1, c), laid_out(in[2], 2, c)); \
     }
 
-#define WEIR_MAP1(name, types, result, fill, rules, desc)                                        \
+#define WEIR_MAP1(name, types, result, fill, rules, cost, desc)                                   \
     weir_value *weir_##name(weir_value *x)                                                       \
     {                                                                                            \
         return make_map(&weir_op_##name, &x, 1);                                                 \
     }                                                                                            \
     BUILD1(name)                                                                                 \
-    ROW(name, 1, types, result, fill, rules, desc)
-#define WEIR_MAP2(name, types, result, fill, rules, desc)                                        \
+    ROW(name, 1, types, result, fill, rules, cost, desc)
+#define WEIR_MAP2(name, types, result, fill, rules, cost, desc)                                   \
     weir_value *weir_##name(weir_value *a, weir_value *b)                                        \
     {                                                                                            \
         return make_map(&weir_op_##name, (weir_value *[]) { a, b }, 2);                          \
     }                                                                                            \
     BUILD2(name)                                                                                 \
-    ROW(name, 2, types, result, fill, rules, desc)
-#define WEIR_MAP2_CONTRACTING(name, types, result, fill, rules, desc)                            \
+    ROW(name, 2, types, result, fill, rules, cost, desc)
+#define WEIR_MAP2_CONTRACTING(name, types, result, fill, rules, cost, desc)                       \
     BUILD2(name)                                                                                 \
-    ROW(name, 2, types, result, fill, rules, desc)
-#define WEIR_MAP3(name, types, result, fill, rules, desc)                                        \
+    ROW(name, 2, types, result, fill, rules, cost, desc)
+#define WEIR_MAP3(name, types, result, fill, rules, cost, desc)                                   \
     weir_value *weir_##name(weir_value *a, weir_value *b, weir_value *c)                         \
     {                                                                                            \
         return make_map(&weir_op_##name, (weir_value *[]) { a, b, c }, 3);                       \
     }                                                                                            \
     BUILD3(name)                                                                                 \
-    ROW(name, 3, types, result, fill, rules, desc)
+    ROW(name, 3, types, result, fill, rules, cost, desc)
 #include "graph/ops/map.def"
 
 weir_value *weir_select(weir_value *cond, weir_value *a, weir_value *b)
@@ -267,7 +268,8 @@ static bool cases_select(int idx, struct weir_op_case *c)
 WEIR_NEST_DECLARE(select)
 const struct weir_op weir_op_select = {
     .name = "select", .desc = "c ? a : b", .arity = 3, .cls = WEIR_OP_MAP, .scalar = "select",
-    .infer = infer_select, .host = WEIR_NESTS(select), WITH_RULES(select) .cases = cases_select };
+    .instructions = 2, .infer = infer_select, .host = WEIR_NESTS(select),
+    WITH_RULES(select) .cases = cases_select };
 
 weir_value *weir_cast(weir_value *x, enum weir_dtype dtype)
 {
@@ -320,5 +322,6 @@ static bool cases_cast(int idx, struct weir_op_case *c)
 WEIR_NEST_DECLARE(cast)
 const struct weir_op weir_op_cast = {
     .name = "cast", .desc = "another dtype; to float16 and bfloat16 rounds to nearest even",
-    .arity = 1, .cls = WEIR_OP_MAP, .scalar = "cast", .infer = infer_cast, .host = WEIR_NESTS(cast),
+    .arity = 1, .cls = WEIR_OP_MAP, .scalar = "cast", .instructions = 8, .infer = infer_cast,
+    .host = WEIR_NESTS(cast),
     WITH_RULES(cast) .cases = cases_cast };

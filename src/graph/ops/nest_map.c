@@ -82,11 +82,11 @@ typedef uint8_t mem_b;
         const enum weir_dtype t WEIR_UNUSED = c->in[0].dtype;                                    \
         run(c, ptr, PICK_##types(name));                                                         \
     }
-#define WEIR_MAP1(name, types, result, fill, rules, text)                                        \
+#define WEIR_MAP1(name, types, result, fill, rules, n, text)                                     \
     BLOCKS_##types(result, BLOCK1, name) NEST(name, types)
-#define WEIR_MAP2(name, types, result, fill, rules, text)                                        \
+#define WEIR_MAP2(name, types, result, fill, rules, n, text)                                     \
     BLOCKS_##types(result, BLOCK2, name) NEST(name, types)
-#define WEIR_MAP3(name, types, result, fill, rules, text)                                        \
+#define WEIR_MAP3(name, types, result, fill, rules, n, text)                                     \
     BLOCKS_##types(result, BLOCK3, name) NEST(name, types)
 #include "graph/ops/map.def"
 

@@ -5,9 +5,12 @@
 
 #include "graph/op.h"
 
-#define WEIR_MAP1(name, types, result, fill, rules, desc) extern const struct weir_op weir_op_##name;
-#define WEIR_MAP2(name, types, result, fill, rules, desc) extern const struct weir_op weir_op_##name;
-#define WEIR_MAP3(name, types, result, fill, rules, desc) extern const struct weir_op weir_op_##name;
+#define WEIR_MAP1(name, types, result, fill, rules, n, desc)                                       \
+    extern const struct weir_op weir_op_##name;
+#define WEIR_MAP2(name, types, result, fill, rules, n, desc)                                       \
+    extern const struct weir_op weir_op_##name;
+#define WEIR_MAP3(name, types, result, fill, rules, n, desc)                                       \
+    extern const struct weir_op weir_op_##name;
 #include "graph/ops/map.def"
 extern const struct weir_op weir_op_select, weir_op_cast;
 

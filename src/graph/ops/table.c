@@ -7,9 +7,9 @@
 
 const struct weir_op *const weir_ops[] = {
     &weir_op_input, &weir_op_constant, &weir_op_state, &weir_op_assign, &weir_op_part, &weir_op_param,
-#define WEIR_MAP1(name, types, result, fill, rules, desc) &weir_op_##name,
-#define WEIR_MAP2(name, types, result, fill, rules, desc) &weir_op_##name,
-#define WEIR_MAP3(name, types, result, fill, rules, desc) &weir_op_##name,
+#define WEIR_MAP1(name, types, result, fill, rules, n, desc) &weir_op_##name,
+#define WEIR_MAP2(name, types, result, fill, rules, n, desc) &weir_op_##name,
+#define WEIR_MAP3(name, types, result, fill, rules, n, desc) &weir_op_##name,
 #include "graph/ops/map.def"
     &weir_op_select, &weir_op_cast,
     &weir_op_reshape, &weir_op_permute, &weir_op_broadcast, &weir_op_slice, &weir_op_stop_gradient,
