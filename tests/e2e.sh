@@ -103,6 +103,11 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 1 "no roofline to draw" "$weir" bench op "add 12544x768" --repeats 1 --device host --svg roof.svg
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" bench op add nonesuch --device host
     expect 2 "expected 1 to 1000" "$weir" bench op --repeats 0
+    expect 2 "--svg does not go with \`model\`, but with \`op\`" "$weir" bench model toy --svg x.svg
+    expect 2 "--off does not go with \`op\`, but with \`model\`, \`export\`" "$weir" bench op --off plan
+    expect 2 "--device does not go with \`compare\`" "$weir" bench compare a.json b.json --device host
+    expect 2 "--repeats does not go with \`op --list\`" "$weir" bench op --list --repeats 2
+    expect 2 "it takes no name" "$weir" bench op --list add
     expect 2 "expected \`model RECIPE\`" "$weir" bench
     expect 2 "expected fusion, plan, replay or recompute" "$weir" bench model toy --off nonesuch
     head='{ "schema": 2, "device": { "name": "x", "platform": "" }, "rows": [ { "name": '
@@ -152,9 +157,11 @@ END
     expect 0 "4 targets met, 0 missed" compare gemm --rows 64x128 --weir "$weir" --json c.json # three rows and their mean
     grep -qE "^matmul_nt 64x128x32 .* 1000000000.00 ms .* target 1 met" out.txt || fail "no row"
     grep -qE "^geometric mean .* target 1.1 met" out.txt || fail "no mean"
+    grep -q "no PyTorch side" out.txt && fail "there is one for each"
     grep -q '"kind": "compare"' c.json && grep -q '"torch": "played"' c.json || fail "c.json lacks its head"
     expect 1 "PyTorch counts 5242881 FLOP, Weir 524288" env MORE_FLOP=1 "$tools/compare" gemm --rows 64x128x32 --python "$dir/torch" \
         --weir "$weir" --drivers system --device host --rounds 1 --repeats 1
+    expect 0 "no PyTorch side: conv_input_grad, conv_weight_grad" compare conv --rows "64x28^2 1->32" --weir "$weir"
     expect 0 "9 targets met, 6 missed" compare steps sampling memory compile host off --weir "$dir/weir"
     while read -r line; do
         grep -qE "^$line$" out.txt || { cat out.txt; fail "no row '$line'"; }

@@ -91,7 +91,6 @@ struct bench_graph {
     weir_value *out[BENCH_OUTPUTS];
     int n_states, n_out;
     double bytes; // of operands and results, each once
-    int64_t elements; // of the largest of them
     enum weir_status status;
 };
 // The next operand, filled with numbers of size one. NULL when it cannot be made (status says why).
@@ -99,36 +98,37 @@ weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape);
 // The same of i32, 0 .. limit - 1.
 weir_value *bench_indices(struct bench_graph *b, struct weir_shape shape, int limit);
 weir_value *bench_bytes(struct bench_graph *b, struct weir_shape shape); // of i8
+// The same with these elements (taken; NULL is no memory).
+weir_value *bench_given(struct bench_graph *b, enum weir_dtype dtype, struct weir_shape shape, void *data);
 void bench_result(struct bench_graph *b, weir_value *v);
-// Gradients of y to x[0 .. n) as results, given the gradient of y as one more operand.
-void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n);
 // The new value of operand i, in its place.
 void bench_update(struct bench_graph *b, int i, weir_value *v);
 
-// A row's rate is FLOP a second where it has `flop`, else bytes a second. `ops`: about how many
-// instructions an element of its largest operand or result takes, for the instruction roofline of a row without
-// `flop`.
+// A row's rate is FLOP a second where it has `flop`, else bytes a second, and its work what the compiled graph
+// counts (weir_program_info.flop), an instruction as two FLOP.
 struct bench_row {
     const char *name; // "KIND " and a printf format over size[]
     void (*build)(struct bench_graph *b, const struct bench_row *row);
     double (*flop)(const struct bench_row *row);
-    int ops;
     int size[7];
     bool gradients; // those of all operands too
 };
 // The sizes up to the first 0 as a shape.
 struct weir_shape bench_shape(const struct bench_row *r);
+// y as a result; where the row has gradients, those to x[0 .. n) too, given that of y as one more operand.
+void bench_finish(struct bench_graph *b, const struct bench_row *r, weir_value *y, weir_value *const *x, int n);
 struct bench_table {
-    const char *group;
+    const char *group, *color;    // in the roofline's picture
     const struct bench_row *rows; // end with a NULL name
 };
+extern const struct bench_table bench_tables[]; // ends with a NULL group
 extern const struct bench_row bench_gemm_rows[], bench_conv_rows[], bench_attention_rows[], bench_memory_rows[],
     bench_other_rows[];
 
 // A row as measured, for the roofline's picture.
 struct bench_point {
     char name[96];
-    const char *group;
+    const struct bench_table *table;
     double work, bytes, s; // FLOP (an instruction counts two), bytes, seconds
 };
 enum weir_status bench_svg(const struct bench_params *p, const struct bench_point *points, int n);

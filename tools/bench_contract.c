@@ -66,9 +66,9 @@ static weir_value *weight(struct bench_graph *b, const struct bench_row *r)
 static void conv(struct bench_graph *b, const struct bench_row *r)
 {
     struct weir_conv_params p = conv_params(r);
-    weir_value *x = image(b, r), *w = weight(b, r);
+    weir_value *in[] = { image(b, r), weight(b, r) };
     if (!b->status)
-        bench_result(b, weir_conv(x, w, &p));
+        bench_finish(b, r, weir_conv(in[0], in[1], &p), in, 2);
 }
 
 static void conv_input_grad(struct bench_graph *b, const struct bench_row *r)
@@ -87,65 +87,32 @@ static void conv_weight_grad(struct bench_graph *b, const struct bench_row *r)
         bench_result(b, weir_conv_weight_grad(x, dy, (int64_t[]) { r->size[KERNEL], r->size[KERNEL] }, &p));
 }
 
-// Output, gradient of the input and gradient of the weights in one program.
-static void conv_and_gradients(struct bench_graph *b, const struct bench_row *r)
-{
-    struct weir_conv_params p = conv_params(r);
-    weir_value *in[] = { image(b, r), weight(b, r) };
-    if (b->status)
-        return;
-    weir_value *y = weir_conv(in[0], in[1], &p);
-    bench_result(b, y);
-    bench_gradients(b, y, in, 2);
-}
-
+// Each gradient is as much work as the result.
 static double conv_flop(const struct bench_row *r)
 {
     const int *s = r->size;
-    return 2. * s[BATCH] * side_out(r) * side_out(r) * s[IN] * s[OUT] * s[KERNEL] * s[KERNEL];
-}
-
-static double conv_and_gradients_flop(const struct bench_row *r)
-{
-    return 3 * conv_flop(r);
+    double one = 2. * s[BATCH] * side_out(r) * side_out(r) * s[IN] * s[OUT] * s[KERNEL] * s[KERNEL];
+    return r->gradients ? 3 * one : one;
 }
 
 // (batch, heads, tokens, head size)
-static weir_value *attend(struct bench_graph *b, const struct bench_row *r, weir_value **in)
-{
-    for (int i = 0; i < 3; i++)
-        in[i] = bench_operand(b, bench_shape(r));
-    return b->status ? NULL : weir_attention(in[0], in[1], in[2], NULL, 0);
-}
-
 static void attention(struct bench_graph *b, const struct bench_row *r)
 {
-    weir_value *in[3], *y = attend(b, r, in);
-    if (y)
-        bench_result(b, y);
-}
-
-static void attention_and_gradients(struct bench_graph *b, const struct bench_row *r)
-{
-    weir_value *in[3], *y = attend(b, r, in);
-    if (!y)
-        return;
-    bench_result(b, y);
-    bench_gradients(b, y, in, 3);
+    weir_value *in[3];
+    for (int i = 0; i < 3; i++)
+        in[i] = bench_operand(b, bench_shape(r));
+    if (!b->status)
+        bench_finish(b, r, weir_attention(in[0], in[1], in[2], NULL, 0), in, 3);
 }
 
 // Two products forward, five backward; what is computed twice counts once.
 static double attention_flop(const struct bench_row *r)
 {
-    return 2 * 2. * r->size[0] * r->size[1] * r->size[2] * r->size[2] * r->size[3];
+    double product = 2. * r->size[0] * r->size[1] * r->size[2] * r->size[2] * r->size[3];
+    return (r->gradients ? 7 : 2) * product;
 }
 
-static double attention_and_gradients_flop(const struct bench_row *r)
-{
-    return attention_flop(r) * 7 / 2;
-}
-
-#define MATMUL(kind, ...) { "matmul_" #kind " %dx%dx%d", matmul_##kind, matmul_flop, 0, { __VA_ARGS__ } }
+#define MATMUL(kind, ...) { "matmul_" #kind " %dx%dx%d", matmul_##kind, matmul_flop, { __VA_ARGS__ } }
 #define SQUARE(n) MATMUL(nn, n, n, n), MATMUL(nt, n, n, n), MATMUL(tn, n, n, n)
 // A layer of a network on m rows, k features to n: forward, gradient of its input, gradient of its weights.
 #define LAYER(m, n, k) MATMUL(nt, m, n, k), MATMUL(nn, m, k, n), MATMUL(tn, n, k, m)
@@ -158,12 +125,12 @@ const struct bench_row bench_gemm_rows[] = {
 };
 
 #define SHAPE " %dx%d^2 %d->%d %d/%d"
-#define CONV(...)                                                        \
-    { "conv" SHAPE, conv, conv_flop, 0, { __VA_ARGS__ } },               \
-    { "conv_and_gradients" SHAPE, conv_and_gradients, conv_and_gradients_flop, 0, { __VA_ARGS__ } }
+#define CONV(...)                                           \
+    { "conv" SHAPE, conv, conv_flop, { __VA_ARGS__ } },  \
+    { "conv_and_gradients" SHAPE, conv, conv_flop, { __VA_ARGS__ }, .gradients = true }
 #define CONV_PARTS(...)                                                            \
-    { "conv_input_grad" SHAPE, conv_input_grad, conv_flop, 0, { __VA_ARGS__ } },   \
-    { "conv_weight_grad" SHAPE, conv_weight_grad, conv_flop, 0, { __VA_ARGS__ } }
+    { "conv_input_grad" SHAPE, conv_input_grad, conv_flop, { __VA_ARGS__ } },   \
+    { "conv_weight_grad" SHAPE, conv_weight_grad, conv_flop, { __VA_ARGS__ } }
 const struct bench_row bench_conv_rows[] = {
     CONV(64, 28, 32, 32, 3, 1), CONV(64, 14, 64, 64, 3, 1), CONV(64, 7, 128, 128, 3, 1), CONV(64, 32, 128, 128, 3, 1),
     CONV(64, 28, 32, 32, 3, 2), CONV(64, 14, 64, 128, 1, 1), CONV(64, 28, 1, 32, 3, 1),
@@ -173,9 +140,11 @@ const struct bench_row bench_conv_rows[] = {
     { 0 },
 };
 
-#define ATTENTION(...)                                                         \
-    { "attention %dx%dx%dx%d", attention, attention_flop, 0, { __VA_ARGS__ } }, \
-    { "attention_and_gradients %dx%dx%dx%d", attention_and_gradients, attention_and_gradients_flop, 0, { __VA_ARGS__ } }
+#define ATTENTION_SHAPE " %dx%dx%dx%d"
+#define ATTENTION(...)                                                                  \
+    { "attention" ATTENTION_SHAPE, attention, attention_flop, { __VA_ARGS__ } },     \
+    { "attention_and_gradients" ATTENTION_SHAPE, attention, attention_flop, { __VA_ARGS__ }, \
+      .gradients = true }
 const struct bench_row bench_attention_rows[] = {
     ATTENTION(64, 3, 196, 64), // dit
     ATTENTION(64, 4, 49, 32),  // unet

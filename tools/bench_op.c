@@ -10,9 +10,13 @@
 #include "bench.h"
 #include "weir/grad.h"
 
-static const struct bench_table tables[] = {
-    { "gemm", bench_gemm_rows },     { "conv", bench_conv_rows },   { "attention", bench_attention_rows },
-    { "rows", bench_memory_rows },   { "other", bench_other_rows },
+const struct bench_table bench_tables[] = {
+    { "gemm", "#1b6ac9", bench_gemm_rows },
+    { "conv", "#d1495b", bench_conv_rows },
+    { "attention", "#8f5bd6", bench_attention_rows },
+    { "rows", "#2e8b57", bench_memory_rows },
+    { "other", "#b07b12", bench_other_rows },
+    { 0 },
 };
 
 struct weir_shape bench_shape(const struct bench_row *r)
@@ -27,9 +31,19 @@ struct weir_shape bench_shape(const struct bench_row *r)
 
 static void count(struct bench_graph *b, const struct weir_shape *shape, enum weir_dtype dtype)
 {
-    int64_t n = weir_shape_size(shape);
-    b->bytes += (double)weir_dtype_size(dtype) * (double)n;
-    b->elements = n > b->elements ? n : b->elements;
+    b->bytes += (double)weir_dtype_size(dtype) * (double)weir_shape_size(shape);
+}
+
+weir_value *bench_given(struct bench_graph *b, enum weir_dtype dtype, struct weir_shape shape, void *data)
+{
+    weir_state **state = &b->state[b->n_states++];
+    if (!b->status)
+        b->status = data ? weir_state_create(b->dev, dtype, shape, "operand", state) : WEIR_NOMEM;
+    if (!b->status)
+        b->status = weir_state_write(*state, data);
+    free(data);
+    count(b, &shape, dtype);
+    return *state ? weir_state_value(b->g, *state) : NULL;
 }
 
 // f32: of size one; i32: below `limit`; i8: all values.
@@ -37,10 +51,7 @@ static weir_value *operand(struct bench_graph *b, enum weir_dtype dtype, struct 
 {
     int64_t n = weir_shape_size(&shape);
     float *data = malloc((size_t)n * sizeof(*data));
-    weir_state **state = &b->state[b->n_states++];
-    if (!b->status)
-        b->status = data ? weir_state_create(b->dev, dtype, shape, "operand", state) : WEIR_NOMEM;
-    for (int64_t k = 0; k < n && !b->status; k++) {
+    for (int64_t k = 0; k < n && data; k++) {
         int32_t index = (int32_t)(k * 40503 % (limit ? limit : 1999));
         data[k] = (float)index * .001f - 1;
         if (dtype == WEIR_I32)
@@ -48,11 +59,7 @@ static weir_value *operand(struct bench_graph *b, enum weir_dtype dtype, struct 
         else if (dtype == WEIR_I8)
             ((int8_t *)data)[k] = (int8_t)(index % 255 - 127);
     }
-    if (!b->status)
-        b->status = weir_state_write(*state, data);
-    free(data);
-    count(b, &shape, dtype);
-    return *state ? weir_state_value(b->g, *state) : NULL;
+    return bench_given(b, dtype, shape, data);
 }
 
 weir_value *bench_operand(struct bench_graph *b, struct weir_shape shape)
@@ -76,9 +83,15 @@ void bench_result(struct bench_graph *b, weir_value *v)
     count(b, weir_value_shape(v), weir_value_dtype(v));
 }
 
-void bench_gradients(struct bench_graph *b, weir_value *y, weir_value *const *x, int n)
+void bench_finish(struct bench_graph *b, const struct bench_row *r, weir_value *y, weir_value *const *x, int n)
 {
-    weir_value *dy = bench_operand(b, *weir_value_shape(y)), *dx[BENCH_OUTPUTS];
+    weir_value *dx[BENCH_OUTPUTS];
+    if (b->status)
+        return;
+    bench_result(b, y);
+    if (!r->gradients)
+        return;
+    weir_value *dy = bench_operand(b, *weir_value_shape(y));
     if (b->status)
         return;
     weir_vjp(&y, &dy, 1, x, dx, n);
@@ -104,15 +117,15 @@ static void name_of(const struct bench_row *r, char *dst, size_t n)
 void bench_list_ops(void)
 {
     json_t *rows = json_array();
-    for (size_t t = 0; t < WEIR_COUNT(tables); t++)
-        for (const struct bench_row *r = tables[t].rows; r->name; r++) {
+    for (const struct bench_table *t = bench_tables; t->group; t++)
+        for (const struct bench_row *r = t->rows; r->name; r++) {
             char name[96];
             json_t *size = json_array();
             name_of(r, name, sizeof(name));
             for (int i = 0; i < (int)WEIR_COUNT(r->size) && r->size[i]; i++)
                 json_array_append_new(size, json_integer(r->size[i]));
             json_array_append_new(rows, json_pack("{s:s, s:s%, s:s, s:o, s:f}", "name", name, "kind", r->name,
-                                                  strcspn(r->name, " "), "group", tables[t].group, "size", size, "flop",
+                                                  strcspn(r->name, " "), "group", t->group, "size", size, "flop",
                                                   r->flop ? r->flop(r) : 0));
         }
     json_t *root = json_pack("{s:i, s:o}", "schema", BENCH_SCHEMA, "rows", rows);
@@ -153,7 +166,7 @@ static void report(const struct bench_params *p, const struct bench_row *r, stru
     printf("  spread %.0f %%%s\n", 100 * bench_spread(s, p->repeats),
            bench_drift_note(s, p->repeats, drift, sizeof(drift)));
     fflush(stdout);
-    json_t *more = json_pack("{s:s, s:f, s:f}", "group", at->group, "flop", r->flop ? at->work : 0., "bytes",
+    json_t *more = json_pack("{s:s, s:f, s:f}", "group", at->table->group, "flop", r->flop ? at->work : 0., "bytes",
                              at->bytes);
     if (least > 0)
         json_object_set_new(more, "roof", json_real(least / at->s));
@@ -175,9 +188,10 @@ static enum weir_status bench_row(const struct bench_params *p, const struct ben
     for (int i = 0; i < p->repeats && !b.status; i++)
         b.status = run_many(program, 1 + (int)(.05 / once), &s[i]); // 50 ms a timed run
     at->bytes = b.bytes;
-    at->work = r->flop ? r->flop(r) : 2. * r->ops * (double)b.elements;
-    if (!b.status)
+    if (!b.status) {
+        at->work = r->flop ? r->flop(r) : 2 * weir_program_info(program)->flop;
         report(p, r, at, s);
+    }
     weir_program_destroy(&program);
     weir_graph_destroy(&b.g);
     for (int i = 0; i < b.n_states; i++)
@@ -201,12 +215,12 @@ static bool is_meant(const char *word, const char *name, const char *group, bool
 static bool choose_by(const char *word, bool whole, struct chosen *c)
 {
     bool found = false;
-    for (size_t t = 0; t < WEIR_COUNT(tables); t++)
-        for (const struct bench_row *r = tables[t].rows; r->name; r++) {
-            struct bench_point at = { .group = tables[t].group };
+    for (const struct bench_table *t = bench_tables; t->group; t++)
+        for (const struct bench_row *r = t->rows; r->name; r++) {
+            struct bench_point at = { .table = t };
             bool there = false;
             name_of(r, at.name, sizeof(at.name));
-            if (!is_meant(word, at.name, at.group, whole))
+            if (!is_meant(word, at.name, at.table->group, whole))
                 continue;
             for (int i = 0; i < c->n; i++)
                 there |= c->row[i] == r;

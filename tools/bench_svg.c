@@ -3,7 +3,6 @@
 // per second upwards, both on logarithmic axes; an instruction counts as two FLOP, as a fused multiply-add does.
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -81,13 +80,6 @@ static void roof(struct plot *p, double bandwidth, double peak, const char *name
     weir_strbuf_printf(&p->text, "%s %.0f GB/s</text>\n", name, 1e-9 * bandwidth);
 }
 
-static const struct {
-    const char *group, *color;
-} colors[] = {
-    { "gemm", "#1b6ac9" }, { "conv", "#d1495b" },  { "attention", "#8f5bd6" },
-    { "rows", "#2e8b57" }, { "other", "#b07b12" },
-};
-
 // A text as XML has it; control characters and quotes are dropped.
 static void plain(struct weir_strbuf *t, const char *s)
 {
@@ -98,10 +90,10 @@ static void plain(struct weir_strbuf *t, const char *s)
             weir_strbuf_write(t, s, 1);
 }
 
-static void point(struct plot *p, const struct bench_point *at, const char *color)
+static void point(struct plot *p, const struct bench_point *at)
 {
     weir_strbuf_printf(&p->text, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
-                       at_x(p, at->work / at->bytes), at_y(p, at->work / at->s), color);
+                       at_x(p, at->work / at->bytes), at_y(p, at->work / at->s), at->table->color);
     plain(&p->text, at->name);
     weir_strbuf_printf(&p->text, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n", 1e3 * at->s,
                        1e-9 * at->work / at->s, 1e-9 * at->bytes / at->s);
@@ -109,14 +101,15 @@ static void point(struct plot *p, const struct bench_point *at, const char *colo
 
 static void points(struct plot *p, const struct bench_point *at, int n)
 {
-    for (size_t c = 0; c < WEIR_COUNT(colors); c++) {
-        int x = LEFT + PLOT_W + 30, y = TOP + 30 + 26 * (int)c;
-        weir_strbuf_printf(&p->text, "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"%s\"/>\n", x, y - 5, colors[c].color);
+    for (const struct bench_table *t = bench_tables; t->group; t++) {
+        int x = LEFT + PLOT_W + 30, y = TOP + 30 + 26 * (int)(t - bench_tables);
+        weir_strbuf_printf(&p->text, "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"%s\"/>\n", x,
+                           y - 5, t->color);
         open_text(p, x + 14, y, "");
-        weir_strbuf_printf(&p->text, "%s</text>\n", colors[c].group);
+        weir_strbuf_printf(&p->text, "%s</text>\n", t->group);
         for (int i = 0; i < n; i++)
-            if (!strcmp(at[i].group, colors[c].group))
-                point(p, &at[i], colors[c].color);
+            if (at[i].table == t && at[i].work > 0) // what only moves data lies on no roof
+                point(p, &at[i]);
     }
 }
 

@@ -13,13 +13,14 @@ static const struct benchmark {
     const char *name;
     int min_words, max_words;
     enum weir_status (*run)(struct bench_params *p);
+    const char *options[8]; // that it reads
 } benchmarks[] = {
-    { "model", 1, 1, bench_model },
-    { "sample", 1, 1, bench_sample },
-    { "op", 0, BENCH_MAX_WORDS, bench_op },
-    { "roofline", 0, 0, bench_roofline },
-    { "compare", 2, 2, bench_compare },
-    { "export", 1, 2, bench_export },
+    { "model", 1, 1, bench_model, { "device", "repeats", "json", "set", "off", "memory" } },
+    { "sample", 1, 1, bench_sample, { "device", "repeats", "json", "set" } },
+    { "op", 0, BENCH_MAX_WORDS, bench_op, { "device", "repeats", "json", "svg", "list" } },
+    { "roofline", 0, 0, bench_roofline, { "device", "repeats", "json" } },
+    { "compare", 2, 2, bench_compare, { NULL } },
+    { "export", 1, 2, bench_export, { "device", "out", "set", "off", "memory" } },
 };
 
 enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *out)
@@ -70,7 +71,7 @@ static enum weir_status measure(struct bench_params *p, const struct benchmark *
     if (!status)
         status = b->run(p);
     bench_progress(NULL, 0, 0);
-    if (!status && json && p->dev)
+    if (!status && json)
         status = save(p, json, weir_clock() - start, before);
     json_decref(before);
     json_decref(p->rows);
@@ -84,6 +85,40 @@ static const struct benchmark *find(const char *const *words, int n)
         if (!strcmp(words[0], benchmarks[i].name) && n > benchmarks[i].min_words && n - 1 <= benchmarks[i].max_words)
             return &benchmarks[i];
     return NULL;
+}
+
+static bool reads(const struct benchmark *b, const char *option)
+{
+    for (int i = 0; i < (int)WEIR_COUNT(b->options) && b->options[i]; i++)
+        if (!strcmp(b->options[i], option))
+            return true;
+    return false;
+}
+
+static bool is_given(const struct cli_option *o)
+{
+    return (o->value && *o->value) || (o->flag && *o->flag) || (o->list && *o->n_list > 0);
+}
+
+// Every option given is one that this benchmark reads; the list of operations goes without others.
+static bool check_options(const struct benchmark *b, const struct cli_option *options, int n, bool list)
+{
+    for (int i = 0; i < n; i++) {
+        bool fits = reads(b, options[i].name) && (!list || !strcmp(options[i].name, "list"));
+        if (fits || !is_given(&options[i]))
+            continue;
+        fprintf(stderr, "weir bench: --%s does not go with `%s%s`, but with", options[i].name, b->name,
+                list && reads(b, "list") ? " --list" : "");
+        const char *comma = "";
+        for (size_t k = 0; k < WEIR_COUNT(benchmarks); k++)
+            if (reads(&benchmarks[k], options[i].name)) {
+                fprintf(stderr, "%s `%s`", comma, benchmarks[k].name);
+                comma = ",";
+            }
+        fputc('\n', stderr);
+        return false;
+    }
+    return true;
 }
 
 static int run(int argc, char **argv)
@@ -111,6 +146,8 @@ static int run(int argc, char **argv)
                         "B` or `export RECIPE [KERNEL]` (weir bench --help)\n");
         return EXIT_USAGE;
     }
+    if (!check_options(b, options, WEIR_COUNT(options), list))
+        return EXIT_USAGE;
     if (repeats && ((p.repeats = atoi(repeats)) < 1 || p.repeats > BENCH_MAX_REPEATS)) {
         fprintf(stderr, "weir bench: --repeats %s: expected 1 to %d\n", repeats, BENCH_MAX_REPEATS);
         return EXIT_USAGE;
@@ -118,7 +155,11 @@ static int run(int argc, char **argv)
     if (!turn_off(&p, off, n_off) ||
         (memory && !cli_parse_bytes(&weir_command_bench, "memory", memory, &p.compile.memory)))
         return EXIT_USAGE;
-    if (list && b->run == bench_op) {
+    if (list) {
+        if (n_words > 1) {
+            fprintf(stderr, "weir bench: `op --list` lists all; it takes no name\n");
+            return EXIT_USAGE;
+        }
         bench_list_ops();
         return EXIT_OK;
     }
@@ -140,15 +181,16 @@ const struct weir_command weir_command_bench = {
             "  export RECIPE [KERNEL]\n"
             "                    a kernel of the training step (default: the slowest) as a C program and a .cl file\n"
             "                    that need nothing of Weir, with its timing\n"
-            "  --repeats N       timed runs, of which the median is shown (default 9); a row whose last runs differ\n"
-            "                    from its first by more than 5 % says so\n"
-            "  --json FILE       also write every timed run there, with device, wall time, clocks and temperature\n"
-            "  --list            op: the names of all, as JSON\n"
+            "  --repeats N       model, sample, op, roofline: timed runs, of which the median is shown (default 9); a row\n"
+            "                    whose last runs differ from its first by more than 5 % says so\n"
+            "  --json FILE       model, sample, op, roofline: also write every timed run there, with device, wall time,\n"
+            "                    clocks and temperature\n"
+            "  --list            op: the names of all, as JSON, and nothing else\n"
             "  --svg FILE        op: draw the roofline with a point for each row\n"
-            "  --off PART        model: compile without fusion, plan, replay or recompute (repeatable)\n"
-            "  --memory N[M|G]   model: the most bytes of device memory, as of weir train\n"
+            "  --off PART        model, export: compile without fusion, plan, replay or recompute (repeatable)\n"
+            "  --memory N[M|G]   model, export: the most bytes of device memory, as of weir train\n"
             "  --out DIR         export: the folder to write to (default: this one)\n"
             "  --set KEY=VALUE   model, sample, export: change a key of the recipe (repeatable)\n"
-            "  --device SEL      host, opencl:N, part of a name, auto (default)\n",
+            "  --device SEL      all but compare: host, opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

@@ -63,8 +63,9 @@ class Session:
 
 def ops(session, group):
     known = session.torch.kinds()
-    listed = [r for r in next(iter(session.weirs.values())).ops()
-              if r["group"] == group and r["kind"] in known and session.args.rows in r["name"]]
+    meant = [r for r in next(iter(session.weirs.values())).ops()
+             if r["group"] == group and session.args.rows in r["name"]]
+    listed = [r for r in meant if r["kind"] in known]
     rows = {r["name"]: Row(group, r["name"]) for r in listed}
     roofs = {}
     for i in range(session.args.rounds if listed else 0):
@@ -92,6 +93,9 @@ def ops(session, group):
     if mean and len(table) > 1:
         table.append(geometric_mean(group, table, "eager", mean))
     session.finish(group, table)
+    alone = dict.fromkeys(r["kind"] for r in meant if r["kind"] not in known)  # in their order, each once
+    if alone:
+        print(f"no PyTorch side: {', '.join(alone)}", flush=True)
 
 
 def model_words(recipe, batch):

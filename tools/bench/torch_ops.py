@@ -9,16 +9,15 @@ Prints one line of JSON: for each row its name, seconds of each timed run and FL
 Weir's side, two runs warm up and a timed run is as many calls as take 50 ms. An `_and_gradients` row times forward
 and backward pass together.
 """
-import argparse
 import json
 import sys
 import time
 
-try:
-    import torch
+import torch_side
+from torch_side import torch
+
+if torch:
     import torch.nn.functional as F
-except ImportError:  # --list and --help do without
-    torch = None
 
 KINDS = {}
 
@@ -29,11 +28,6 @@ def kind(name):
         return make
 
     return add
-
-
-def with_gradients(forward, x):
-    dy = torch.randn_like(forward())
-    return lambda: torch.autograd.grad(forward(), x, dy)
 
 
 @kind("matmul_nn")
@@ -54,76 +48,69 @@ def matmul_tn(m, n, k):
     return lambda: a.t() @ b
 
 
-def convolution(batch, side, i, o, k, stride):
+def both(name):
+    """Kinds `name` and `name`_and_gradients: make(size, grad) gives the operands and what is called on them."""
+    def add(make):
+        @kind(name)
+        def forward(*size):
+            x, call = make(size, False)
+            return lambda: call(*x)
+
+        @kind(name + "_and_gradients")
+        def backward(*size):
+            x, call = make(size, True)
+            dy = torch.randn_like(call(*x))
+            return lambda: torch.autograd.grad(call(*x), x, dy)
+
+    return add
+
+
+def operand(*size, grad):
+    return torch.randn(size).requires_grad_(grad)
+
+
+@both("conv")
+def conv(size, grad):
+    batch, side, i, o, k, stride = size
     last = torch.channels_last
-    x = torch.randn(batch, i, side, side).contiguous(memory_format=last).requires_grad_()
-    w = torch.randn(o, i, k, k).contiguous(memory_format=last).requires_grad_()
-    return (x, w), lambda: F.conv2d(x, w, stride=stride, padding=k // 2)
+    x = torch.randn(batch, i, side, side).contiguous(memory_format=last).requires_grad_(grad)
+    w = torch.randn(o, i, k, k).contiguous(memory_format=last).requires_grad_(grad)
+    return (x, w), lambda x, w: F.conv2d(x, w, stride=stride, padding=k // 2)
 
 
-@kind("conv")
-def conv(*size):
-    (x, w), _ = convolution(*size)
-    x, w = x.detach(), w.detach()
-    return lambda: F.conv2d(x, w, stride=size[5], padding=size[4] // 2)
+@both("attention")
+def attention(size, grad):
+    return [operand(*size, grad=grad) for _ in range(3)], F.scaled_dot_product_attention
 
 
-@kind("conv_and_gradients")
-def conv_and_gradients(*size):
-    x, forward = convolution(*size)
-    return with_gradients(forward, x)
+@both("softmax")
+def softmax(size, grad):
+    return [operand(*size, grad=grad)], lambda x: x.softmax(-1)
 
 
-@kind("attention")
-def attention(*size):
-    q, k, v = (torch.randn(size) for _ in range(3))
-    return lambda: F.scaled_dot_product_attention(q, k, v)
+@both("gelu")
+def gelu(size, grad):
+    return [operand(*size, grad=grad)], F.gelu
 
 
-@kind("attention_and_gradients")
-def attention_and_gradients(*size):
-    x = [torch.randn(size, requires_grad=True) for _ in range(3)]
-    return with_gradients(lambda: F.scaled_dot_product_attention(*x), x)
+@both("gelu_tanh")
+def gelu_tanh(size, grad):
+    return [operand(*size, grad=grad)], lambda x: F.gelu(x, approximate="tanh")
 
 
-def elementwise(name, call):
-    @kind(name)
-    def forward(*size):
-        x = torch.randn(size)
-        return lambda: call(x)
-
-    @kind(name + "_and_gradients")
-    def backward(*size):
-        x = torch.randn(size, requires_grad=True)
-        return with_gradients(lambda: call(x), x)
+def with_affine(x, grad):
+    return [x.requires_grad_(grad), *(operand(x.shape[1 if x.dim() == 4 else -1], grad=grad) for _ in range(2))]
 
 
-elementwise("softmax", lambda x: x.softmax(-1))
-elementwise("gelu", lambda x: F.gelu(x))
-elementwise("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"))
+@both("layer_norm")
+def layer_norm(size, grad):
+    return with_affine(torch.randn(size), grad), lambda x, g, b: F.layer_norm(x, x.shape[-1:], g, b)
 
 
-def norm(name, call, image):
-    def operands(size, grad):
-        x = torch.randn(size)
-        if image:  # (N, C, H, W) of that memory
-            x = x.permute(0, 3, 1, 2)
-        affine = [torch.randn(size[-1], requires_grad=grad) for _ in range(2)]
-        return [x.requires_grad_(grad), *affine]
-
-    @kind(name)
-    def forward(*size):
-        x = operands(size, False)
-        return lambda: call(*x)
-
-    @kind(name + "_and_gradients")
-    def backward(*size):
-        x = operands(size, True)
-        return with_gradients(lambda: call(*x), x)
-
-
-norm("layer_norm", lambda x, g, b: F.layer_norm(x, x.shape[-1:], g, b), False)
-norm("group_norm_silu", lambda x, g, b: F.silu(F.group_norm(x, 8, g, b)), True)
+@both("group_norm_silu")
+def group_norm_silu(size, grad):
+    x = torch.randn(size).permute(0, 3, 1, 2)  # (N, C, H, W) of that memory
+    return with_affine(x, grad), lambda x, g, b: F.silu(F.group_norm(x, 8, g, b))
 
 
 @kind("adamw_ema_clip")
@@ -162,19 +149,13 @@ def run_many(call, n, sync):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--device", default="cpu", help="PyTorch's device (default: cpu)")
+    parser = torch_side.parser(__doc__)
     parser.add_argument("--list", action="store_true", help="print the kinds of rows known here")
     args = parser.parse_args()
     if args.list:
         print("\n".join(KINDS))
         return
-    if torch is None:
-        sys.exit("torch_ops.py: this interpreter has no PyTorch")
-    torch.manual_seed(0)
-    if args.device != "cpu":  # the default one is not set: setting it costs time in each call
-        torch.set_default_device(args.device)
+    torch_side.begin(args)
     sync = torch.cuda.synchronize if args.device.startswith("cuda") else lambda: None
     rows = []
     for row in json.load(sys.stdin):
@@ -184,8 +165,7 @@ def main():
             once = run_many(call, 1, sync)
         s = [run_many(call, 1 + int(0.05 / once), sync) for _ in range(args.repeats)]
         rows.append({"name": row["name"], "s": s, "flop": flop})
-    print(json.dumps({"rows": rows, "torch": torch.__version__, "threads": torch.get_num_threads(),
-                      "device": args.device}))
+    torch_side.finish(args, rows=rows)
 
 
 main()

@@ -8,11 +8,11 @@ Prints one line of JSON: seconds of each timed step (or of each sampling of N im
 evaluation each, under no_grad), parameters, and the bytes that the process held at its peak above what it held
 before the model was made.
 """
-import argparse
 import copy
-import json
-import sys
 import time
+
+import torch_side
+from torch_side import torch
 
 RECIPES = ("toy", "fashion-unet", "fashion-dit")
 
@@ -32,7 +32,7 @@ def memory_begin():
     return memory("VmRSS:")
 
 
-def training(torch, net, shape, compiled):
+def training(net, shape, compiled):
     import torch.nn.functional as F
     net.train()
     ema = copy.deepcopy(net).requires_grad_(False)
@@ -56,7 +56,7 @@ def training(torch, net, shape, compiled):
     return step
 
 
-def sampling(torch, net, shape, steps, compiled):
+def sampling(net, shape, steps, compiled):
     net.eval()
     labels = torch.arange(shape[0]) % 10
     call = torch.compile(net) if compiled else net
@@ -72,33 +72,23 @@ def sampling(torch, net, shape, steps, compiled):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = torch_side.parser(__doc__)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--batch", type=int, help="rows of a batch (default: the recipe's)")
-    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
     parser.add_argument("--sample", type=int, metavar="N", help="time the sampling of N items instead")
     parser.add_argument("--steps", type=int, default=20, help="of sampling (default: 20)")
-    parser.add_argument("--device", default="cpu", help="PyTorch's device (default: cpu)")
     args = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        sys.exit("torch_step.py: this interpreter has no PyTorch")
+    torch_side.begin(args)
     from torch_models import MODELS
-    torch.manual_seed(0)
-    if args.device != "cpu":  # the default one is not set: setting it costs time in each call
-        torch.set_default_device(args.device)
     before = memory_begin()
     make, shape = MODELS[args.recipe]
     shape = (args.sample or args.batch or shape[0], *shape[1:])
     net = make()
     if args.sample:
-        call = sampling(torch, net, shape, args.steps, args.compile)
+        call = sampling(net, shape, args.steps, args.compile)
     else:
-        call = training(torch, net, shape, args.compile)
-    result = {"parameters": sum(p.numel() for p in net.parameters()), "torch": torch.__version__,
-              "threads": torch.get_num_threads(), "device": args.device}
+        call = training(net, shape, args.compile)
     times = []
     for i in range(-2, args.repeats):  # two to warm up, as for Weir; each ends with its result on the host
         start = time.perf_counter()
@@ -106,7 +96,7 @@ def main():
         if i >= 0:
             times.append(time.perf_counter() - start)
     peak = memory("VmHWM:") - before
-    print(json.dumps({**result, "s": times, "peak_memory": peak}))
+    torch_side.finish(args, parameters=sum(p.numel() for p in net.parameters()), s=times, peak_memory=peak)
 
 
 main()
