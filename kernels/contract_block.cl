@@ -10,7 +10,9 @@
 // t CT_STRIDE<i> + c CT_DILATION<i> + CT_ORIGIN<i>, which is inside from 0 to CT_IN<i> - 1.
 //
 // Geometry: local 1; global = parts of rows, parts of panels, batches (x chunks if CT_SPLIT).
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_ROWS

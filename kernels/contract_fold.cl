@@ -7,7 +7,9 @@
 // ps. chunks: how many chunk sums this batch has. Innermost columns: CT_COL3. Knobs:
 // contract_knobs.cl. CT_STEP 256: a work-item takes 256 results by vectors (wide, local 1); 1: one
 // result (grouped). Geometry: global = CT_PARTIAL / CT_STEP, rounded up.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_STEP

@@ -20,7 +20,9 @@
 // Local memory: CT_BUFFERS x CT_STEP x (CT_TILE_ROWS + CT_TILE_COLS + 8) floats.
 // Geometry: local CT_TILE_COLS / CT_PER_COL, CT_TILE_ROWS / CT_PER_ROW, 1; global = the same for
 // each tile across, down; batches (x chunks). Any part of it, by an offset, is fine.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_TILE_ROWS

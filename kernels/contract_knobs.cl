@@ -229,9 +229,13 @@
 #define CT_PARTIAL 0
 #endif
 // The multiply-adds of one float and of sixteen; a device whose own is not single-rounding for
-// every input takes those of scalar.h, which come before.
+// every input takes those of scalar.h, which come before. Fast mode takes a product and a sum where
+// fma is slow.
 #ifndef CT_FMA
-#ifdef WEIR_SOFT_FMA
+#if defined(WEIR_FAST) && !defined(FP_FAST_FMAF)
+#define CT_FMA(a, b, c) ((a) * (b) + (c))
+#define CT_FMA16(a, b, c) ((a) * (b) + (c))
+#elif defined(WEIR_SOFT_FMA) && !defined(WEIR_FAST)
 #define CT_FMA(a, b, c) weir_soft_fma_f(a, b, c)
 #define CT_FMA16(a, b, c) weir_soft_fma_fv(a, b, c)
 #else

@@ -3,7 +3,9 @@
 //   dst[batch][panel][term][16 CT_VECS], columns beyond CT_COL3 zero.
 // Knobs (contract_knobs.cl): CT_COL3, CT_TERM*, CT_BATCH* with their strides in b.
 // Geometry: local 1, global = blocks of CT_STEP terms, panels, batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_STEP

@@ -12,7 +12,9 @@
 // A work-item takes CT_REPEAT tiles, one after the other, where a tile alone is little work.
 // Geometry: local 1; global = (tiles of rows x panels) / CT_REPEAT rounded up, outer columns,
 // batches (x chunks if CT_SPLIT).
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_TILE_H

@@ -12,7 +12,9 @@
 //
 // Batches are groups of channels, batch loop 5.
 // Geometry: local 1; global = images x depths x blocks of rows, blocks of panels, batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #ifndef CT_DOWN

@@ -14,6 +14,7 @@
 //                   + - * and bits
 //   WEIR_SOFT_DIV   the device's / and sqrt are not correctly rounded: an integer routine corrects
 //                   them (they may be off by up to 3 ulp, on normal inputs)
+//   WEIR_FAST       fast mode: scalar_fast.h puts builtins in the place of some functions
 //   WEIR_LOOPS_IN_ORDER   the device's compiler reorders sums when it vectorizes loops: loops.h
 //
 // The body is a template, included once for each width (WEIR_V); tools/embed expands #include "x"
@@ -127,6 +128,17 @@ typedef float weir_f;
 #include "scalar_gamma.h"
 #include "scalar_igamma.h"
 #include "scalar_normal.h"
+#undef WEIR_V
+#endif
+
+#if defined(WEIR_OPENCL) && defined(WEIR_FAST)
+#define WEIR_V 1
+#include "scalar_width.h"
+#include "scalar_fast.h"
+#undef WEIR_V
+#define WEIR_V 16
+#include "scalar_width.h"
+#include "scalar_fast.h"
 #undef WEIR_V
 #endif
 

@@ -281,6 +281,47 @@ resume) # killed at any moment, the run ends with the checkpoint of one that was
     cut -d, -f1-4 cut/log.csv >b.csv
     cmp a.csv b.csv || fail "logs differ"
     ;;
+numerics) # exact and fast stand in the run; the host has the same bits in both
+    toy --device host --set train.steps=4 --out exact >/dev/null 2>&1 || fail "exact run"
+    expect 0 "fast numerics" toy --device host --set train.steps=4 --numerics fast --out fast
+    expect 0 "numerics fast" "$weir" inspect fast
+    [ "$(digest exact)" = "$(digest fast)" ] || fail "the host's bits differ in fast mode"
+    expect 1 "--numerics fast goes on as it was, --any-numerics goes on all the same" \
+        toy --device host --set train.steps=6 --out fast --resume
+    expect 0 "saved" toy --device host --set train.steps=6 --out fast --resume --numerics fast
+    expect 0 "saved" toy --device host --set train.steps=8 --out fast --resume --any-numerics
+    expect 0 "numerics exact" "$weir" inspect fast
+    expect 2 "there is no 'fsat' (did you mean 'fast'?)" toy --device host --numerics fsat --out none
+    expect 2 "there is no 'fsat'" "$weir" sample exact --device host --numerics fsat
+    expect 0 "samples" "$weir" sample exact --device host --numerics fast --seeds 0-3
+    expect 0 "nll" "$weir" eval exact nll --device host --numerics fast --n 4
+    expect 2 "there is no 'fsat'" "$weir" bench op "softmax 12544" --numerics fsat
+    ;;
+fast-run) # fast mode's loss follows that of exact mode as closely as runs whose every update is moved by 2^-19, the
+    # largest error of a function in fast mode (16 ulp); twice that, and once more for the loss itself
+    need_device
+    small="--set model.width=16 --set model.depth=1 --set train.batch=32 --set train.steps=40 --set train.log_every=1
+        --set sample.n=4 --set sample.batch=4 --set sample.solver=euler --set sample.steps=1"
+    rate=0.001
+    for by in 0 1 -1; do
+        # shellcheck disable=SC2086 # a list of words
+        "$weir" train toy --device host $small --out exact"$by" --set optimizer.learning_rate="$(awk \
+            "BEGIN { printf \"%.17g\", $rate * (1 + $by * 2 ^ -19) }")" >/dev/null 2>&1 || fail "exact run $by"
+    done
+    # shellcheck disable=SC2086
+    "$weir" train toy --device "$device" $small --out fast --numerics fast --set optimizer.learning_rate=$rate \
+        >log.txt 2>&1 || { cat log.txt; fail "fast run"; }
+    [ "$(digest exact0)" != "$(digest fast)" ] || fail "fast mode has the bits of exact mode: it does not run"
+    paste -d, exact0/log.csv exact1/log.csv exact-1/log.csv fast/log.csv | awk -F, '
+        function size(x) { return x < 0 ? -x : x }
+        NR == 1 { n = NF / 4; next }
+        {
+            a = size($(n + 2) - $2); b = size($(2 * n + 2) - $2); moved = a > moved ? a : moved; moved = b > moved ? b : moved
+            limit = 2 * moved + $2 * 2 ^ -19
+            if (size($(3 * n + 2) - $2) > limit) { print "step", $1, "loss", $2, "fast", $(3 * n + 2), "limit", limit; bad = 1 }
+        }
+        END { if (NR < 41) { print "rows are missing"; bad = 1 } exit bad }' || fail "the loss does not follow"
+    ;;
 reset) # a device that fails in the middle: the last checkpoint is named, and training goes on from it
     export WEIR_TEST_RESET=$PWD/reset
     LD_PRELOAD=$WEIR_RESET_SHIM run=exec toy --device "$device" --set train.steps=1000000 --set train.save_every=5 \

@@ -40,8 +40,8 @@ START_TEST(info_is_complete)
     ck_assert_uint_gt(info->caps.global_size, 0);
     ck_assert_uint_le(info->caps.max_alloc, info->caps.global_size);
     ck_assert_uint_ge(info->caps.align, 64);
-    ck_assert_int_ne(info->numerics, WEIR_FAST_ONLY);
-    ck_assert_int_eq(info->numerics == WEIR_EXACT, info->reason[0] == 0);
+    ck_assert_int_ne(info->admission, WEIR_FAST_ONLY);
+    ck_assert_int_eq(info->admission == WEIR_EXACT, info->reason[0] == 0);
 }
 END_TEST
 
@@ -487,7 +487,7 @@ START_TEST(masks_reach_the_kernels)
         weir_device *masked = open_again(rows[i].mask, NULL, true);
         ck_assert_uint_eq(weir_device_info(masked)->caps.features & rows[i].mask, 0);
         if (rows[i].mask & WEIR_CAP_FMA)
-            ck_assert_int_eq(weir_device_info(masked)->numerics, WEIR_EXACT_SOFT_FMA);
+            ck_assert_int_eq(weir_device_info(masked)->admission, WEIR_EXACT_SOFT_FMA);
         if (!weir_device_is_host(masked)) {
             struct weir_build_params build = {
                 .source = "kernel void f(global int *p, ulong o)\n{\n    int v = 0;\n"
@@ -537,10 +537,10 @@ START_TEST(the_self_test_finds_faults)
         wrong->build_option = rows[i].option;
         test_ok(weir_selftest(wrong, false));
         const struct weir_device_info *info = weir_device_info(wrong);
-        ck_assert_int_ne(info->numerics, WEIR_EXACT);
+        ck_assert_int_ne(info->admission, WEIR_EXACT);
         ck_assert_msg(strstr(info->reason, rows[i].reason) != NULL, "%s", info->reason);
         // An fma, and a root a few ulp off, are made up for in software; the others cannot be.
-        ck_assert_int_eq(info->numerics == WEIR_FAST_ONLY, i < 2);
+        ck_assert_int_eq(info->admission == WEIR_FAST_ONLY, i < 2);
         weir_device_close(&wrong);
     }
 }

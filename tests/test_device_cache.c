@@ -117,7 +117,7 @@ static void outcome_path(const char *folder, char *path, size_t n)
     weir_arena_destroy(&arena);
 }
 
-// What is on disk is the same device's: numerics, reason and features. Damaged, it is tested anew.
+// What is on disk is the same device's: admission, reason and features. Damaged, it is tested anew.
 START_TEST(outcome_is_the_same)
 {
     const char *folder = test_path("outcome");

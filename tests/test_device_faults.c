@@ -33,7 +33,7 @@ static void host_alone(void)
     ck_assert_str_eq(rows[0].name, "C reference");
     test_ok(try_open(NULL, &dev));
     ck_assert(weir_device_is_host(dev));
-    ck_assert_int_eq(weir_device_info(dev)->numerics, WEIR_EXACT);
+    ck_assert_int_eq(weir_device_info(dev)->admission, WEIR_EXACT);
     weir_device_close(&dev);
     ck_assert_ptr_null(dev);
 }
@@ -126,7 +126,7 @@ START_TEST(useless)
     weir_device_close(&dev);
     struct weir_device_params params = { .selector = "stub", .log = test_log, .allow_fast = true };
     test_ok(weir_device_open(&params, &dev));
-    ck_assert_int_eq(weir_device_info(dev)->numerics, WEIR_FAST_ONLY);
+    ck_assert_int_eq(weir_device_info(dev)->admission, WEIR_FAST_ONLY);
     weir_device_close(&dev);
 }
 END_TEST

@@ -30,6 +30,7 @@ struct bench_params {
     int n_words;
     const char *sets[64]; // changes of the recipe
     int n_sets;
+    const char *numerics; // --numerics, or NULL
     struct weir_compile_params compile; // model: what --off turns off
     const char *out;    // export: the folder (NULL = this one)
     const char *svg;    // op: the picture to draw (NULL = none)

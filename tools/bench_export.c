@@ -75,7 +75,7 @@ static enum weir_status write_program(const struct bench_params *p, const char *
 {
     struct weir_strbuf t = { 0 };
     const char *name = l->kernel;
-    char *options = weir_cl_build_options(p->dev, NULL), *where = quoted(weir_device_info(p->dev)->name);
+    char *options = weir_cl_build_options(p->dev, p->compile.numerics == WEIR_NUMERICS_FAST, NULL), *where = quoted(weir_device_info(p->dev)->name);
     if (options && where) {
         weir_strbuf_printf(&t, "// A kernel of a training step, from `weir bench export`. In the folder of its .cl:\n"
                            "//     cc %s.c -o %s -lOpenCL && ./%s\n"

@@ -50,6 +50,7 @@ enum weir_status bench_step_create(struct bench_params *p, struct bench_step *s)
         status = weir_run_init(&p->log, p->dev, &recipe, true, &s->run);
     if (status)
         return status;
+    p->compile.numerics = s->run.setup.numerics;
     weir_dataset_destroy(&s->run.data); // its kind and shape are known by now; the batch is made up
     status = make_batch(&p->log, &s->run, s);
     return status ? status : weir_step_create(&p->log, p->dev, &s->run.setup, s->run.params, &p->compile, &s->step);

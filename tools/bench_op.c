@@ -182,7 +182,8 @@ static enum weir_status bench_row(const struct bench_params *p, const struct ben
     if (!b.status)
         r->build(&b, r);
     if (!b.status)
-        b.status = weir_compile(p->dev, b.out, b.n_out, &(struct weir_compile_params) { .label = "bench" }, &program);
+        b.status = weir_compile(p->dev, b.out, b.n_out,
+                                &(struct weir_compile_params) { .label = "bench", .numerics = p->compile.numerics }, &program);
     for (int i = 0; i < 2 && !b.status; i++) // drivers compile in the first run
         b.status = run_many(program, 1, &once);
     for (int i = 0; i < p->repeats && !b.status; i++)

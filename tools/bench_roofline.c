@@ -37,7 +37,7 @@ static enum weir_status set_up(struct roofline *r)
     char *source = weir_strbuf_finish(&text);
     enum weir_status status = source ? WEIR_OK : WEIR_NOMEM;
     if (!status)
-        status = weir_module_build(r->dev, &(struct weir_build_params) { source, NULL, "bench" }, &r->module);
+        status = weir_module_build(r->dev, &(struct weir_build_params) { .source = source, .label = "bench" }, &r->module);
     free(source);
     if (!status)
         status = weir_buf_create(r->dev, r->size, &r->a);

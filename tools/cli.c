@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "train/step.h"
 
 // An installed copy may have been moved (DESTDIR, a package unpacked elsewhere): its own share/ comes
 // first. Nothing is there in a build tree, where the source's recipes are meant.
@@ -65,6 +66,14 @@ bool cli_parse_bytes(const struct weir_command *command, const char *option, con
     }
     *bytes = (size_t)(n * unit);
     return true;
+}
+
+enum weir_status cli_set_numerics(const struct weir_log *log, const char *mode, struct weir_recipe *recipe)
+{
+    enum weir_numerics numerics;
+    if (mode)
+        snprintf(recipe->numerics, sizeof(recipe->numerics), "%s", mode);
+    return weir_recipe_numerics(log, recipe, &numerics);
 }
 
 static bool take_value(const struct weir_command *command, const struct cli_option *o, const char *value)
@@ -167,7 +176,9 @@ const char *cli_cache_dir(void)
 
 enum weir_status cli_open_device(const struct weir_log *log, const char *selector, weir_device **dev)
 {
-    struct weir_device_params params = { .selector = selector, .log = *log, .cache_dir = cli_cache_dir() };
+    // One that runs fast mode only says so when exact mode is asked of it.
+    struct weir_device_params params = { .selector = selector, .log = *log, .cache_dir = cli_cache_dir(),
+                                         .allow_fast = true };
     return weir_device_open(&params, dev);
 }
 

@@ -33,6 +33,9 @@ struct cli_option {
 bool cli_parse(const struct weir_command *command, int argc, char **argv, const struct cli_option *options, int n,
                const char **words, int max_words, int *n_words);
 
+// --numerics MODE (NULL: not given). Errors: INVALID (neither exact nor fast).
+enum weir_status cli_set_numerics(const struct weir_log *log, const char *mode, struct weir_recipe *recipe);
+
 // Bytes from a text such as 300M (N, NM or NG: millions, 10^9). Prints what is wrong and returns false.
 bool cli_parse_bytes(const struct weir_command *command, const char *option, const char *text, size_t *bytes);
 

@@ -15,12 +15,12 @@ static const struct benchmark {
     enum weir_status (*run)(struct bench_params *p);
     const char *options[8]; // that it reads
 } benchmarks[] = {
-    { "model", 1, 1, bench_model, { "device", "repeats", "json", "set", "off", "memory" } },
-    { "sample", 1, 1, bench_sample, { "device", "repeats", "json", "set" } },
-    { "op", 0, BENCH_MAX_WORDS, bench_op, { "device", "repeats", "json", "svg", "list" } },
+    { "model", 1, 1, bench_model, { "device", "numerics", "repeats", "json", "set", "off", "memory" } },
+    { "sample", 1, 1, bench_sample, { "device", "numerics", "repeats", "json", "set" } },
+    { "op", 0, BENCH_MAX_WORDS, bench_op, { "device", "numerics", "repeats", "json", "svg", "list" } },
     { "roofline", 0, 0, bench_roofline, { "device", "repeats", "json" } },
     { "compare", 2, 2, bench_compare, { NULL } },
-    { "export", 1, 2, bench_export, { "device", "out", "set", "off", "memory" } },
+    { "export", 1, 2, bench_export, { "device", "numerics", "out", "set", "off", "memory" } },
 };
 
 enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *out)
@@ -28,7 +28,7 @@ enum weir_status bench_recipe(const struct bench_params *p, struct weir_recipe *
     enum weir_status status = cli_load_recipe(&p->log, p->words[0], out);
     for (int i = 0; i < p->n_sets && !status; i++)
         status = weir_recipe_set(&p->log, out, p->sets[i]);
-    return status;
+    return status ? status : cli_set_numerics(&p->log, p->numerics, out);
 }
 
 static enum weir_status save(const struct bench_params *p, const char *path, double wall, json_t *before)
@@ -66,8 +66,13 @@ static enum weir_status measure(struct bench_params *p, const struct benchmark *
 {
     json_t *before = bench_system("/sys");
     double start = weir_clock();
+    struct weir_recipe recipe = weir_recipe_defaults; // of single operations
     p->rows = json_array();
-    enum weir_status status = b->run == bench_compare ? WEIR_OK : cli_open_device(&p->log, device, &p->dev);
+    enum weir_status status = cli_set_numerics(&p->log, p->numerics, &recipe);
+    if (!status)
+        status = weir_recipe_numerics(&p->log, &recipe, &p->compile.numerics);
+    if (!status && b->run != bench_compare)
+        status = cli_open_device(&p->log, device, &p->dev);
     if (!status)
         status = b->run(p);
     bench_progress(NULL, 0, 0);
@@ -136,6 +141,7 @@ static int run(int argc, char **argv)
         { "out", .value = &p.out },
         { "off", .list = off, .list_max = (int)WEIR_COUNT(off), .n_list = &n_off },
         { "memory", .value = &memory },
+        { "numerics", .value = &p.numerics },
         { "list", .flag = &list },
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, BENCH_MAX_WORDS + 1, &n_words))
@@ -189,6 +195,7 @@ const struct weir_command weir_command_bench = {
             "  --svg FILE        op: draw the roofline with a point for each row\n"
             "  --off PART        model, export: compile without fusion, plan, replay or recompute (repeatable)\n"
             "  --memory N[M|G]   model, export: the most bytes of device memory, as of weir train\n"
+            "  --numerics MODE   model, sample, op, export: exact or fast (default: as the recipe says)\n"
             "  --out DIR         export: the folder to write to (default: this one)\n"
             "  --set KEY=VALUE   model, sample, export: change a key of the recipe (repeatable)\n"
             "  --device SEL      all but compare: host, opencl:N, part of a name, auto (default)\n",

@@ -38,7 +38,7 @@ static const struct {
     { WEIR_CAP_BINARY_CACHE, "program-cache" },
 };
 
-static const char *const numerics_name[] = {
+static const char *const admission_name[] = {
     [WEIR_EXACT] = "exact",
     [WEIR_EXACT_SOFT_FMA] = "exact (software)",
     [WEIR_FAST_ONLY] = "fast only",
@@ -84,10 +84,10 @@ static int show_one(const char *selector, bool verbose)
     if (status != WEIR_OK)
         return cli_exit_code(status);
     const struct weir_device_info *info = weir_device_info(dev);
-    printf("%-10s  %-16s  %s\n", selector, numerics_name[info->numerics], info->name);
+    printf("%-10s  %-16s  %s\n", selector, admission_name[info->admission], info->name);
     if (verbose)
         print_details(info);
-    if (info->reason[0] && (verbose || info->numerics == WEIR_FAST_ONLY))
+    if (info->reason[0] && (verbose || info->admission == WEIR_FAST_ONLY))
         printf("            because   %s\n", info->reason);
     weir_device_close(&dev);
     return EXIT_OK;

@@ -17,6 +17,7 @@ struct eval {
     struct weir_run_state run;
     int64_t n;
     bool exact, raw_weights;
+    const char *numerics;
     float *data;      // n items the network has not been trained on where the data has such a part
     int32_t *labels;
 };
@@ -107,6 +108,8 @@ static enum weir_status eval(struct eval *e, const char *run_dir, const char *wh
     if (!status && solver)
         status = weir_recipe_set(&e->log, &recipe, text);
     if (!status)
+        status = cli_set_numerics(&e->log, e->numerics, &recipe);
+    if (!status)
         status = weir_run_init(&e->log, e->dev, &recipe, false, &e->run);
     if (!status)
         status = weir_checkpoint_load(&e->log, &info, e->run.params, false);
@@ -128,7 +131,7 @@ static int run(int argc, char **argv)
     struct eval e = { .log = cli_log(WEIR_LOG_INFO), .n = 1000 };
     const struct cli_option options[] = {
         { "device", .value = &device }, { "n", .value = &n }, { "solver", .value = &solver },
-        { "hutchinson", .flag = &hutchinson }, { "raw-weights", .flag = &e.raw_weights },
+        { "numerics", .value = &e.numerics }, { "hutchinson", .flag = &hutchinson }, { "raw-weights", .flag = &e.raw_weights },
     };
     if (!cli_parse(&weir_command_eval, argc, argv, options, WEIR_COUNT(options), words, 2, &n_words))
         return EXIT_USAGE;
@@ -159,6 +162,7 @@ const struct weir_command weir_command_eval = {
             "  --solver NAME    instead of the recipe's\n"
             "  --hutchinson     nll: estimated instead of exact divergence\n"
             "  --raw-weights    the last weights instead of their moving average\n"
+            "  --numerics MODE  exact or fast (default: as the run was trained)\n"
             "  --device SEL     host, opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

@@ -12,7 +12,7 @@
 #include "weir/formats.h"
 
 struct options {
-    const char *device, *solver, *steps, *guidance, *class_, *seeds, *out, *batch, *checkpoint;
+    const char *device, *solver, *steps, *guidance, *class_, *seeds, *out, *batch, *checkpoint, *numerics;
     bool raw_weights;
 };
 
@@ -53,7 +53,7 @@ static enum weir_status apply(const struct weir_log *log, const struct options *
         snprintf(text, sizeof(text), "%s=%s", sets[i].key, sets[i].value);
         status = weir_recipe_set(log, recipe, text);
     }
-    return status;
+    return status ? status : cli_set_numerics(log, o->numerics, recipe);
 }
 
 static void show(void *cookie, int64_t done, int64_t n)
@@ -152,6 +152,7 @@ static int run(int argc, char **argv)
         { "device", .value = &o.device }, { "solver", .value = &o.solver }, { "steps", .value = &o.steps },
         { "guidance-scale", .value = &o.guidance }, { "class", .value = &o.class_ }, { "seeds", .value = &o.seeds },
         { "out", .value = &o.out }, { "batch", .value = &o.batch }, { "checkpoint", .value = &o.checkpoint },
+        { "numerics", .value = &o.numerics },
         { "raw-weights", .flag = &o.raw_weights },
     };
     if (!cli_parse(&weir_command_sample, argc, argv, options, WEIR_COUNT(options), words, 1, &n_words))
@@ -182,6 +183,7 @@ const struct weir_command weir_command_sample = {
             "  --out FILE           .png or .npz (default RUN/samples.png)\n"
             "  --checkpoint DIR     another checkpoint than the newest\n"
             "  --raw-weights        the last weights instead of their moving average\n"
+            "  --numerics MODE      exact or fast (default: as the run was trained)\n"
             "  --device SEL         host, opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

@@ -58,7 +58,7 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
 
 static int run(int argc, char **argv)
 {
-    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *sets[64];
+    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *numerics = NULL, *sets[64];
     int n_words, n_sets = 0;
     bool resume = false, dry = false, any_numerics = false, no_device = false;
     const struct cli_option options[] = {
@@ -67,6 +67,7 @@ static int run(int argc, char **argv)
         { "out", .value = &out },
         { "dump", .value = &dump },
         { "memory", .value = &memory },
+        { "numerics", .value = &numerics },
         { "resume", .flag = &resume },
         { "dry-run", .flag = &dry },
         { "any-numerics", .flag = &any_numerics },
@@ -85,6 +86,8 @@ static int run(int argc, char **argv)
     enum weir_status status = cli_load_recipe(&log, words[0], &params.recipe);
     for (int i = 0; i < n_sets && !status; i++)
         status = weir_recipe_set(&log, &params.recipe, sets[i]);
+    if (!status)
+        status = cli_set_numerics(&log, numerics, &params.recipe);
     if (status)
         return cli_exit_code(status);
     snprintf(dir, sizeof(dir), "runs/%s", params.recipe.name);
@@ -113,7 +116,9 @@ const struct weir_command weir_command_train = {
             "  --device SEL      host, opencl:N, part of a name, auto (default)\n"
             "  --out DIR         the run's folder (default runs/NAME)\n"
             "  --resume          go on from the newest checkpoint of the run\n"
-            "  --any-numerics    resume although the numerics version differs (other bits)\n"
+            "  --numerics MODE   exact: the same bits on every device (default); fast: any order of sums and the\n"
+            "                    device's own functions, within error bounds\n"
+            "  --any-numerics    resume although the numerics version or mode differs (other bits)\n"
             "  --memory N[M|G]   the most bytes of device memory for parameters and training step (M: millions):\n"
             "                    recomputes more, the tighter it is; sampling on the way comes on top\n"
             "  --dump DIR        write every pass, the schedule and the kernels as text\n"

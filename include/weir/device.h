@@ -30,7 +30,15 @@ enum weir_cap {
     WEIR_CAP_LOOP_SUMS = 1 << 9,      // a vectorized loop keeps the order of its sums
 };
 
+// How a program computes (docs/numerics.md).
 enum weir_numerics {
+    WEIR_NUMERICS_EXACT, // the same bits on every device
+    WEIR_NUMERICS_FAST,  // any order of sums, the device's own functions and libraries: within error bounds;
+                         // the host is exact in this mode too
+};
+
+// What the self-test found a device fit for.
+enum weir_admission {
     WEIR_EXACT,          // passed the self-test: same bits as the host
     WEIR_EXACT_SOFT_FMA, // exact, with software fma (or / and sqrt) where the builtin is wrong
     WEIR_FAST_ONLY,      // failed the self-test: fast mode only
@@ -57,7 +65,7 @@ struct weir_device_info {
     char platform[128];
     char version[64];   // e.g. "OpenCL 1.2 ..."
     struct weir_caps caps;
-    enum weir_numerics numerics;
+    enum weir_admission admission;
     char reason[256];   // why it is not WEIR_EXACT; empty when it is
 };
 
@@ -68,7 +76,7 @@ struct weir_device_params {
     uint32_t caps_mask;     // weir_cap bits to hide
     int threads;            // host threads (0 = all)
     bool skip_selftest;     // trust the device (conformance tools only)
-    bool allow_fast;        // open a device that failed its self-test (it runs fast mode only)
+    bool allow_fast;        // open a device that failed its self-test (it runs fast mode only, WEIR_NUMERICS_FAST)
     const struct weir_caps *planned; // no device is opened: programs are compiled for one that can do this,
                                      // which writes them (weir_compile_params.dump_dir), and never run;
                                      // compute_units and max_group are at least 1

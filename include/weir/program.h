@@ -40,12 +40,14 @@ struct weir_compile_params {
                           // pass rather than kept, the more the tighter it is; NOMEM, with the least that
                           // is possible in the log, where that does not do (0 = no limit)
     const char *label;    // for messages and dumps (NULL = "program")
+    enum weir_numerics numerics; // a device that failed its self-test takes WEIR_NUMERICS_FAST only
     double launch_ms;     // GPUs: a launch that might take longer runs in parts, so that a desktop stays alive;
                           // the same bits (0 = 100)
 };
 
 // Compiles `outputs` and every assign of their graph. The graph is not needed afterwards.
-// Errors: the graph's own first error, BUILD, NOMEM (the plan is logged), UNSUPPORTED.
+// Errors: the graph's own first error, BUILD, NOMEM (the plan is logged), UNSUPPORTED (a device that cannot run
+// exact mode, ...).
 enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int n_outputs,
                               const struct weir_compile_params *params, weir_program **out);
 void weir_program_destroy(weir_program **program);

@@ -167,6 +167,7 @@ struct weir_emit_state {
     struct weir_kernel_entry *kernels;
     int n_kernels, cap_kernels;
 
+    bool fast;     // params->numerics, on a device that has a fast mode
     bool trial;    // fusion asks whether a kernel can be written: slots are not made
 
     double price; // of a byte kept for the backward pass, in bytes moved (recompute.c); < 0 = all is kept
@@ -262,6 +263,7 @@ struct weir_guarded {
 
 struct weir_program {
     weir_device *dev;
+    bool fast;
     weir_arena *arena;
     weir_buf *constants, *inputs, *memory; // NULL where nothing of the kind is needed
     weir_module *module;

@@ -73,12 +73,16 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     struct weir_emit_state c = { .dev = dev, .scope.loop = -1, .params = params ? params : &defaults,
                                  .log = dev->log, .scope.n_outputs = n_outputs };
     enum weir_status status = check_outputs(&dev->log, outputs, n_outputs, &g);
+    if (status == WEIR_OK)
+        status = weir_device_check_numerics(dev, c.params->numerics);
     if (status != WEIR_OK)
         return status;
+    c.fast = c.params->numerics == WEIR_NUMERICS_FAST && !weir_device_is_host(dev);
     struct weir_program *p = calloc(1, sizeof(*p));
     if (!p)
         return weir_fail(&dev->log, WEIR_NOMEM, "no memory for a program");
     p->dev = dev;
+    p->fast = c.fast;
     c.call_status = &p->call_status;
     status = weir_passes(&c, g, outputs);
     p->arena = c.arena; // what the launches refer to

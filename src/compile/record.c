@@ -219,7 +219,7 @@ static enum weir_status build_module(struct weir_emit_state *c, struct weir_prog
         return WEIR_OK;
     if (c->text.failed || !c->text.s)
         return weir_fail(&c->log, WEIR_NOMEM, "no memory for the kernels' text");
-    struct weir_build_params build = { c->text.s, NULL, p->label };
+    struct weir_build_params build = { .source = c->text.s, .label = p->label, .fast = c->fast };
     return weir_module_build(c->dev, &build, &p->module);
 }
 

@@ -107,7 +107,7 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     if (!o)
         return WEIR_NOMEM;
     struct weir_emit e = { .dev = c->dev, .arena = c->arena, .v = v, .n_in = v->arity,
-                           .n_out = v->n_parts, .in = o, .out = o + v->arity, .state = c };
+                           .n_out = v->n_parts, .in = o, .out = o + v->arity, .fast = c->fast, .state = c };
     for (int i = 0; i < v->arity; i++)
         weir_operand_of(c, v->arg[i], &o[i]);
     for (int i = 0; i < v->n_parts; i++)
@@ -117,8 +117,10 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     return status == WEIR_OK ? c->status : status;
 }
 
-static void write_prelude(const weir_device *dev, const char *label, struct weir_strbuf *text)
+static void write_prelude(const weir_device *dev, bool fast, const char *label, struct weir_strbuf *text)
 {
+    if (fast)
+        weir_strbuf_puts(text, "#define WEIR_FAST\n");
     if (!weir_device_has(dev, WEIR_CAP_VECTOR_DEREF))
         weir_strbuf_puts(text, "#define WEIR_NO_VECTOR_DEREF\n");
     weir_strbuf_puts(text, weir_kernel_text("prelude.cl"));
@@ -131,7 +133,7 @@ enum weir_status weir_program_kernel_text(const struct weir_program *p, const ch
         size_t n = strlen(p->kernels[i].name);
         if (strncmp(kernel, p->kernels[i].name, n) || (kernel[n] && kernel[n] != '_'))
             continue; // a text of several kernels calls them $K_a, $K_b
-        write_prelude(p->dev, p->label, out);
+        write_prelude(p->dev, p->fast, p->label, out);
         append_named(out, p->kernels[i].text, p->kernels[i].name);
         return out->failed ? WEIR_NOMEM : WEIR_OK;
     }
@@ -192,6 +194,6 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
 
 enum weir_status weir_write_cl(struct weir_emit_state *c)
 {
-    write_prelude(c->dev, c->params->label, &c->text);
+    write_prelude(c->dev, c->fast, c->params->label, &c->text);
     return weir_write_groups(c);
 }

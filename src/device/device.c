@@ -17,6 +17,15 @@ bool weir_device_is_host(const weir_device *dev)
     return dev->info.caps.max_group == 0;
 }
 
+enum weir_status weir_device_check_numerics(const weir_device *dev, enum weir_numerics numerics)
+{
+    if (dev->info.admission != WEIR_FAST_ONLY || numerics == WEIR_NUMERICS_FAST)
+        return WEIR_OK;
+    return weir_fail(&dev->log, WEIR_UNSUPPORTED,
+                     "%s cannot run exact mode: %s; it can run fast mode (numerics = fast, --numerics fast)",
+                     dev->info.name, dev->info.reason);
+}
+
 const struct weir_device_info *weir_device_info(const weir_device *dev)
 {
     return &dev->info;

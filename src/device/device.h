@@ -66,7 +66,8 @@ enum { WEIR_PART_ITEMS = 64 };
 
 struct weir_build_params {
     const char *source;   // complete OpenCL C text
-    const char *options;  // extra build options, appended to the exact-mode ones
+    const char *options;  // extra build options, appended to those of the mode
+    bool fast;            // fast mode: no more is asked of division, root and the order of sums than OpenCL does
     const char *label;    // for messages
 };
 
@@ -176,5 +177,7 @@ void weir_list_destroy(weir_device *dev, weir_list **list);
 enum weir_status weir_device_finish(weir_device *dev);
 bool weir_device_has(const weir_device *dev, enum weir_cap cap);
 bool weir_device_is_host(const weir_device *dev);
+// OK, or UNSUPPORTED and logs why the device cannot run in this mode and how it can.
+enum weir_status weir_device_check_numerics(const weir_device *dev, enum weir_numerics numerics);
 
 #endif

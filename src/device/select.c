@@ -150,14 +150,15 @@ static enum weir_status open_one(const struct weir_device_params *params, const 
     if (status != WEIR_OK)
         goto error;
     dev->info.caps.features &= ~params->caps_mask;
-    if (dev->info.numerics == WEIR_EXACT && !weir_device_has(dev, WEIR_CAP_FMA)) {
-        dev->info.numerics = WEIR_EXACT_SOFT_FMA;
+    if (dev->info.admission == WEIR_EXACT && !weir_device_has(dev, WEIR_CAP_FMA)) {
+        dev->info.admission = WEIR_EXACT_SOFT_FMA;
         snprintf(dev->info.reason, sizeof dev->info.reason, "fma is hidden by caps_mask");
     }
-    if (dev->info.numerics == WEIR_FAST_ONLY && !params->allow_fast) {
+    if (dev->info.admission == WEIR_FAST_ONLY && !params->allow_fast) {
         status = weir_fail(&params->log, WEIR_UNSUPPORTED,
-                           "%s:%d (%s) cannot run exact mode: %s", f->backend->name, f->index,
-                           dev->info.name, dev->info.reason);
+                           "%s:%d (%s) cannot run exact mode: %s; it can run fast mode where it is "
+                           "asked for by name",
+                           f->backend->name, f->index, dev->info.name, dev->info.reason);
         goto error;
     }
     *out = dev;
@@ -239,9 +240,9 @@ static enum weir_status open_selected(const struct weir_device_params *params,
     return open_one(params, chosen, out);
 }
 
-static const char *numerics_text(const struct weir_device_info *info)
+static const char *admission_text(const struct weir_device_info *info)
 {
-    switch (info->numerics) {
+    switch (info->admission) {
     case WEIR_EXACT:
         return "exact";
     case WEIR_EXACT_SOFT_FMA:
@@ -275,7 +276,7 @@ enum weir_status weir_device_open(const struct weir_device_params *given, weir_d
     if (status != WEIR_OK)
         goto error;
     weir_logf(&dev->log, WEIR_LOG_INFO, "device: %s, %s (%s)", dev->info.backend, dev->info.name,
-              numerics_text(&dev->info));
+              admission_text(&dev->info));
     *out = dev;
 error:
     free(all.rows);

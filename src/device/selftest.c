@@ -146,7 +146,7 @@ static void say(char *reason, size_t n, const char *what, const struct fault *f)
              f->wrong, f->tried, f->example);
 }
 
-// Lowers info.numerics to what the planes of one kernel allow: `how` it ran.
+// Lowers info.admission to what the planes of one kernel allow: `how` it ran.
 static void weigh(struct bench *b, const char *how)
 {
     struct weir_device_info *info = &b->dev->info;
@@ -162,9 +162,9 @@ static void weigh(struct bench *b, const char *how)
             continue; // said already
         info->caps.features &= ~cap;
         if (!cap)
-            info->numerics = WEIR_FAST_ONLY;
-        else if (info->numerics == WEIR_EXACT)
-            info->numerics = WEIR_EXACT_SOFT_FMA;
+            info->admission = WEIR_FAST_ONLY;
+        else if (info->admission == WEIR_EXACT)
+            info->admission = WEIR_EXACT_SOFT_FMA;
         snprintf(what, sizeof what, "%s %s", plane_name[plane], how);
         say(info->reason, sizeof info->reason, what, &fault);
     }
@@ -186,7 +186,7 @@ static enum weir_status test_conversions(struct bench *b)
     }
     if (wrong) {
         struct fault fault = { .wrong = wrong, .tried = N, .example = "(no example)" };
-        info->numerics = WEIR_FAST_ONLY;
+        info->admission = WEIR_FAST_ONLY;
         say(info->reason, sizeof info->reason, "int/float conversion", &fault);
     }
     return status;
@@ -220,7 +220,7 @@ static void test_host(struct weir_device_info *info)
                 one / third == 0x1.555556p-2f && one + one * eps * 0.0f == one &&
                 fmaf(one + FLT_EPSILON, one - FLT_EPSILON, -one) == -0x1p-46f;
     if (!good) {
-        info->numerics = WEIR_FAST_ONLY;
+        info->admission = WEIR_FAST_ONLY;
         snprintf(info->reason, sizeof info->reason,
                  "this process flushes subnormals or rounds in another direction");
     }
@@ -228,7 +228,7 @@ static void test_host(struct weir_device_info *info)
 
 // The outcome as it stands on disk.
 struct outcome {
-    uint32_t numerics, features;
+    uint32_t admission, features;
     char reason[sizeof((struct weir_device_info *)0)->reason];
 };
 
@@ -253,10 +253,10 @@ static bool load(weir_device *dev, struct weir_cache_key key)
     if (good) {
         memcpy(&o, data, sizeof o);
         o.reason[sizeof o.reason - 1] = 0;
-        good = o.numerics <= WEIR_FAST_ONLY;
+        good = o.admission <= WEIR_FAST_ONLY;
     }
     if (good) {
-        dev->info.numerics = (enum weir_numerics)o.numerics;
+        dev->info.admission = (enum weir_admission)o.admission;
         dev->info.caps.features = o.features;
         memcpy(dev->info.reason, o.reason, sizeof o.reason);
     }
@@ -266,7 +266,7 @@ static bool load(weir_device *dev, struct weir_cache_key key)
 
 static void store(weir_device *dev, struct weir_cache_key key)
 {
-    struct outcome o = { .numerics = (uint32_t)dev->info.numerics,
+    struct outcome o = { .admission = (uint32_t)dev->info.admission,
                          .features = dev->info.caps.features };
     memcpy(o.reason, dev->info.reason, sizeof o.reason);
     weir_cache_store(dev, "selftest", key, &o, sizeof o);
@@ -276,15 +276,15 @@ static void store(weir_device *dev, struct weir_cache_key key)
 static enum weir_status test_device(weir_device *dev, bool *complete)
 {
     enum weir_status status = test_arithmetic(dev);
-    if (status == WEIR_OK && dev->info.numerics != WEIR_FAST_ONLY)
+    if (status == WEIR_OK && dev->info.admission != WEIR_FAST_ONLY)
         status = weir_selftest_sums(dev);
-    if (status == WEIR_OK && dev->info.numerics != WEIR_FAST_ONLY)
+    if (status == WEIR_OK && dev->info.admission != WEIR_FAST_ONLY)
         status = weir_selftest_scalar(dev);
     *complete = status == WEIR_OK;
     if (status == WEIR_NOMEM)
         return status;
     if (status != WEIR_OK) {
-        dev->info.numerics = WEIR_FAST_ONLY;
+        dev->info.admission = WEIR_FAST_ONLY;
         snprintf(dev->info.reason, sizeof dev->info.reason, "the self-test's kernels fail: %s",
                  weir_status_text(status));
     }

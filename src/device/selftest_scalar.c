@@ -116,7 +116,7 @@ static void compare(struct weir_device_info *info, const char *how, const float 
             if (same(got, want))
                 continue;
             size_t used = strlen(info->reason);
-            info->numerics = WEIR_FAST_ONLY;
+            info->admission = WEIR_FAST_ONLY;
             snprintf(info->reason + used, sizeof info->reason - used,
                      "%sweir_%s(x, y, z) %s differs from C at (%a, %a, %a): %a, not %a",
                      used ? "; " : "", functions[f].name, how, x, y, z, got, want);
@@ -193,7 +193,7 @@ enum weir_status weir_selftest_scalar(weir_device *dev)
         status = run(dev, &b, "", N, "on one value");
     // Only wide kernels work on lanes, and some compilers take minutes over them.
     if (status == WEIR_OK && weir_device_has(dev, WEIR_CAP_WIDE) &&
-        dev->info.numerics != WEIR_FAST_ONLY)
+        dev->info.admission != WEIR_FAST_ONLY)
         status = run(dev, &b, "v", N / 16, "on 16 lanes");
     weir_buf_destroy(&b.src);
     weir_buf_destroy(&b.dst);

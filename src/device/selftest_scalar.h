@@ -6,7 +6,7 @@
 
 #include "device/device.h"
 
-// Sets info.numerics to WEIR_FAST_ONLY, with the reason, when a function differs.
+// Sets info.admission to WEIR_FAST_ONLY, with the reason, when a function differs.
 enum weir_status weir_selftest_scalar(weir_device *dev);
 
 #endif

@@ -131,7 +131,7 @@ enum weir_status weir_selftest_sums(weir_device *dev)
     }
     if (status == WEIR_OK && !good) {
         size_t used = strlen(dev->info.reason);
-        dev->info.numerics = WEIR_FAST_ONLY;
+        dev->info.admission = WEIR_FAST_ONLY;
         snprintf(dev->info.reason + used, sizeof dev->info.reason - used, "%s%s", used ? "; " : "",
                  text);
     }

@@ -7,7 +7,7 @@
 
 // Compares sums in loops with C, as single work-items and as a group. Where they differ, clears
 // WEIR_CAP_LOOP_SUMS, so that modules are built with WEIR_LOOPS_IN_ORDER from then on, and tests
-// again; where they differ still, sets info.numerics and info.reason.
+// again; where they differ still, sets info.admission and info.reason.
 enum weir_status weir_selftest_sums(weir_device *dev);
 
 #endif

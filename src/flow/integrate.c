@@ -52,7 +52,7 @@ static enum weir_status begin(const weir_integrator *it, struct part *part)
 
 static enum weir_status end(const weir_integrator *it, struct part *part, weir_value *output, const char *label)
 {
-    struct weir_compile_params cp = { .dump_dir = it->p.dump_dir, .label = label };
+    struct weir_compile_params cp = { .dump_dir = it->p.dump_dir, .label = label, .numerics = it->p.numerics };
     return weir_compile(it->p.dev, &output, 1, &cp, &part->program);
 }
 

@@ -32,6 +32,7 @@ struct weir_integrator_params {
     // churn solvers: Karras et al. 2022, algorithm 2; noise drawn with the per-row seeds u32 (rows, 2)
     // that input 0 then is.
     double churn, churn_min, churn_max, churn_noise;
+    enum weir_numerics numerics;
     const char *label, *dump_dir;
 };
 

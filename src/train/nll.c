@@ -90,6 +90,7 @@ static enum weir_status create(const struct weir_log *log, weir_device *dev, str
         .steps = steps,
         .rtol = setup->recipe.sample.rtol,
         .atol = setup->recipe.sample.atol,
+        .numerics = setup->numerics,
         .label = "likelihood",
     };
     if (log)

@@ -12,6 +12,7 @@
 
 const struct weir_recipe weir_recipe_defaults = {
     .name = "unnamed",
+    .numerics = "exact",
     .model = { .name = "mlp" },
     .data = { .name = "moons" },
     .objective = { .name = "cfm", .times = "uniform", .time_std = 1, .p_mean = -1.2, .p_std = 1.2, .sigma_data = .5,
@@ -44,6 +45,7 @@ struct key {
 
 static const struct key keys[] = {
     TEXT("name", name, "names the run's folder"),
+    TEXT("numerics", numerics, "exact: the same bits on every device; fast: within error bounds"),
     TEXT("model.name", model.name, "`weir list models`"),
     BOOL("model.class_conditional", model.class_conditional, "the network gets the label"),
     INT("model.width", model.width, 0, 65536, "channels (0 = the model's default)"),

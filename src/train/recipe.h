@@ -14,6 +14,7 @@ enum { WEIR_RECIPE_TEXT = 256 };
 
 struct weir_recipe {
     char name[WEIR_RECIPE_TEXT];
+    char numerics[WEIR_RECIPE_TEXT]; // exact, fast
     struct {
         char name[WEIR_RECIPE_TEXT];
         bool class_conditional;

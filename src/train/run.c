@@ -3,13 +3,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "device/device.h"
 #include "train/train.h"
 
 static enum weir_status make_params(const struct weir_log *log, weir_device *dev, bool training,
                                     struct weir_run_state *out)
 {
     const struct weir_recipe *recipe = &out->setup.recipe;
-    enum weir_status status = weir_params_create(log, &out->params);
+    enum weir_status status = weir_device_check_numerics(dev, out->setup.numerics);
+    if (!status)
+        status = weir_params_create(log, &out->params);
     if (!status)
         status = weir_model_declare(out->setup.model, &out->setup.config, log, out->params);
     if (!status)

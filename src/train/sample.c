@@ -70,8 +70,8 @@ static enum weir_status noise_create(const struct weir_log *log, weir_device *de
     double std = setup->objective->prior_std(&setup->objective_config);
     if (std != 1)
         x = weir_mul_c(x, std);
-    return weir_compile(dev, &x, 1, &(struct weir_compile_params) { .label = "noise", .dump_dir = dump_dir },
-                        &out->program);
+    return weir_compile(dev, &x, 1, &(struct weir_compile_params) { .label = "noise", .dump_dir = dump_dir,
+                                                                    .numerics = setup->numerics }, &out->program);
 }
 
 static enum weir_status create_integrator(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
@@ -100,6 +100,7 @@ static enum weir_status create_integrator(const struct weir_log *log, weir_devic
         .churn_min = setup->recipe.sample.churn_min,
         .churn_max = setup->recipe.sample.churn_max,
         .churn_noise = setup->recipe.sample.churn_noise,
+        .numerics = setup->numerics,
         .label = "sampling",
         .dump_dir = dump_dir,
     };

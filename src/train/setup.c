@@ -36,6 +36,17 @@ static enum weir_status choose(const struct weir_log *log, const char *key, cons
     return no_such(log, key, text, known);
 }
 
+enum weir_status weir_recipe_numerics(const struct weir_log *log, const struct weir_recipe *recipe,
+                                      enum weir_numerics *out)
+{
+    static const char *const names[] = { [WEIR_NUMERICS_EXACT] = "exact", [WEIR_NUMERICS_FAST] = "fast", NULL };
+    int chosen = 0;
+    enum weir_status status = choose(log, "numerics", recipe->numerics, names, &chosen);
+    if (!status)
+        *out = (enum weir_numerics)chosen;
+    return status;
+}
+
 static enum weir_status init_model(const struct weir_log *log, const struct weir_shape *item, int classes,
                                    struct weir_setup *out)
 {
@@ -78,6 +89,8 @@ enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_r
     FIND(optimizer, "optimizer.name", r->optimizer.name, weir_optimizer_find, weir_optimizers);
     FIND(solver, "sample.solver", r->sample.solver, weir_solver_find, weir_solvers);
     enum weir_status status = choose(log, "objective.times", r->objective.times, times, &chosen_times);
+    if (!status)
+        status = weir_recipe_numerics(log, r, &out->numerics);
     if (!status)
         status = choose(log, "optimizer.schedule", r->optimizer.schedule, schedules, &chosen_schedule);
     if (status)

@@ -213,6 +213,7 @@ enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, 
         goto error;
     build(s, outputs, grad);
     as.label = "train-step";
+    as.numerics = setup->numerics;
     status = weir_compile(dev, outputs, N_OUTPUTS, &as, &s->program);
     if (status)
         goto error;

@@ -20,6 +20,7 @@ struct weir_setup {
     struct weir_optimizer_config optimizer_config;
     const struct weir_solver *solver;
     enum weir_schedule schedule;
+    enum weir_numerics numerics;
     int classes; // 0 when the network gets no label
 };
 
@@ -27,10 +28,14 @@ struct weir_setup {
 enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_recipe *recipe,
                                  const struct weir_shape *item, int classes, struct weir_setup *out);
 
+// What recipe->numerics says. Errors: INVALID (neither exact nor fast).
+enum weir_status weir_recipe_numerics(const struct weir_log *log, const struct weir_recipe *recipe,
+                                      enum weir_numerics *out);
+
 typedef struct weir_step weir_step;
 
 // `params` is allocated on `dev`, with ema when recipe.train.ema > 0 and the optimizer's slots. `compile`
-// may be NULL; its label is not used.
+// may be NULL; its label and numerics are not used.
 enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
                                   weir_params *params, const struct weir_compile_params *compile,
                                   weir_step **out);

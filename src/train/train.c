@@ -96,7 +96,12 @@ static enum weir_status choose_start(struct training *t, struct weir_checkpoint_
         status = weir_checkpoint_read_state(&t->log, info, t->p->any_numerics, &saved);
     if (status)
         return status;
+    if (strcmp(saved.numerics, t->recipe.numerics) && !t->p->any_numerics)
+        return weir_fail(&t->log, WEIR_UNSUPPORTED, "%s: trained with %s numerics, and asked to go on with %s: other bits "
+                         "(--numerics %s goes on as it was, --any-numerics goes on all the same)", info->path,
+                         saved.numerics, t->recipe.numerics, saved.numerics);
     struct weir_recipe a = saved, b = t->recipe;
+    memcpy(a.numerics, b.numerics, sizeof(a.numerics));
     a.train.steps = b.train.steps;
     a.train.save_every = b.train.save_every;
     a.train.sample_every = b.train.sample_every;
@@ -134,8 +139,8 @@ static void note_step(const struct weir_train_params *p, const struct weir_run_s
     const struct weir_program_info *pi = weir_step_info(step);
     double n = (double)weir_params_elements(run->params) * 1e-6;
     char text[320];
-    int at = snprintf(text, sizeof(text), "%s: %.2f M parameters; a step is %d launches, %.0f MB of tensors planned in %.0f MB, "
-                      "%.0f MB of device memory with states and inputs; compiled in %.1f s", run->setup.recipe.model.name, n,
+    int at = snprintf(text, sizeof(text), "%s, %s numerics: %.2f M parameters; a step is %d launches, %.0f MB of tensors planned in %.0f MB, "
+                      "%.0f MB of device memory with states and inputs; compiled in %.1f s", run->setup.recipe.model.name, run->setup.recipe.numerics, n,
                       pi->launches, 1e-6 * (double)pi->live, 1e-6 * (double)pi->peak,
                       1e-6 * (double)(pi->peak + pi->inputs + pi->constants + pi->states), pi->compile_s);
     if (pi->recomputed)

@@ -39,7 +39,7 @@ struct weir_train_params {
     struct weir_recipe recipe;
     const char *out_dir;   // the run's folder
     bool resume;           // go on from its newest checkpoint
-    bool any_numerics;
+    bool any_numerics;     // resume what another numerics version, or the other mode, has trained
     const char *dump_dir;
     size_t memory;         // as weir_compile_params.memory, of the training step (0 = no limit)
     const volatile sig_atomic_t *stop; // non-zero: finish the step, save, return INTERRUPTED

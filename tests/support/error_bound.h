@@ -15,6 +15,9 @@ struct test_bound {
     bool unsure;   // an integer result that hangs on rounded floats: not comparable
 };
 
+// Whether the bounds are those of fast mode (docs/numerics.md, section 15), not of exact mode.
+extern bool test_bound_fast;
+
 // leaves: as weir_eval takes them under F64. Aborts the test on failure.
 void test_bound_run(weir_value *v, const struct weir_eval_leaf *leaves, int n_leaves,
                     struct test_bound *out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiling kernel text. Options are the exact ones always: no fast-math switch ever; what else a
-// device needs (software fma, software division, loops in order) follows from its capabilities.
+// Compiling kernel text. No fast-math switch ever, because the rules for infinities and NaN hold in
+// both modes. What exact mode needs (software fma, software division, loops in order) follows from the
+// device's capabilities; fast mode goes without, but for the fma that functions of scalar.h rely on.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,17 +9,17 @@
 #include "base/strbuf.h"
 #include "device/opencl/opencl.h"
 
-char *weir_cl_build_options(const weir_device *dev, const char *extra)
+char *weir_cl_build_options(const weir_device *dev, bool fast, const char *extra)
 {
     struct weir_strbuf buf = { 0 };
     weir_strbuf_puts(&buf, "-cl-std=CL1.2");
-    if (weir_cl(dev)->correctly_rounded)
+    if (weir_cl(dev)->correctly_rounded && !fast)
         weir_strbuf_puts(&buf, " -cl-fp32-correctly-rounded-divide-sqrt");
     if (!weir_device_has(dev, WEIR_CAP_FMA))
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_FMA");
-    if (!weir_device_has(dev, WEIR_CAP_DIV_SQRT))
+    if (!weir_device_has(dev, WEIR_CAP_DIV_SQRT) && !fast)
         weir_strbuf_puts(&buf, " -DWEIR_SOFT_DIV");
-    if (!weir_device_has(dev, WEIR_CAP_LOOP_SUMS))
+    if (!weir_device_has(dev, WEIR_CAP_LOOP_SUMS) && !fast)
         weir_strbuf_puts(&buf, " -DWEIR_LOOPS_IN_ORDER");
     if (dev->build_option)
         weir_strbuf_printf(&buf, " %s", dev->build_option);
@@ -110,7 +111,7 @@ enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_
 {
     const char *label = p->label ? p->label : "kernels";
     enum weir_status status = WEIR_NOMEM;
-    char *options = weir_cl_build_options(dev, p->options);
+    char *options = weir_cl_build_options(dev, p->fast, p->options);
     struct weir_cl_module *module = calloc(1, sizeof *module);
     if (module)
         module->label = strdup(label);
@@ -142,7 +143,7 @@ void weir_cl_module_destroy(weir_device *dev, weir_module *module)
 bool weir_cl_probe_binary(weir_device *dev)
 {
     static const char source[] = "kernel void probe(global float *p, ulong o) { p[o] = 1.0f; }\n";
-    char *options = weir_cl_build_options(dev, NULL);
+    char *options = weir_cl_build_options(dev, false, NULL);
     cl_program program = NULL, copy = NULL;
     bool good = false;
     if (options && compile(dev, source, options, "binary probe", &program) == WEIR_OK)

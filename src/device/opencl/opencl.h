@@ -85,7 +85,7 @@ void weir_cl_staging_collect(weir_device *dev, bool all); // frees copies that h
 
 // module.c
 // All options of a build; the caller frees it. NULL when out of memory.
-char *weir_cl_build_options(const weir_device *dev, const char *extra);
+char *weir_cl_build_options(const weir_device *dev, bool fast, const char *extra);
 enum weir_status weir_cl_module_build(weir_device *dev, const struct weir_build_params *p,
                                       weir_module **out);
 void weir_cl_module_destroy(weir_device *dev, weir_module *module);
