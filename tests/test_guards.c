@@ -87,8 +87,7 @@ START_TEST(training_step)
     struct small_unet u;
     test_ok(small_unet_create(dev, &(struct weir_compile_params) { .launch_ms = 0.002 }, &u));
     const struct weir_program_info *info = weir_step_info(u.step);
-    ck_assert_uint_eq(info->allocated, info->peak + info->inputs + info->constants);
-    ck_assert_uint_eq(dev->bytes_live, info->allocated + info->states); // every buffer is in the plan
+    small_unet_check_memory(&u, dev);
     if (!weir_device_is_host(dev)) // in parts on a GPU alone
         ck_assert_int_eq(info->parts > info->launches, !weir_device_has(dev, WEIR_CAP_WIDE));
     size_t size = small_unet_run(&u, &plain);

@@ -16,13 +16,6 @@ static const struct weir_program_info *info_of(const struct small_unet *u)
     return weir_step_info(u->step);
 }
 
-// Every byte of buffers on the device is in the plan of the one program on it.
-static void check_allocated(const weir_device *dev, const struct weir_program_info *info)
-{
-    ck_assert_uint_eq(info->allocated, info->peak + info->inputs + info->constants);
-    ck_assert_uint_eq(dev->bytes_live, info->allocated + info->states);
-}
-
 // What the refusal of a limit of one byte says.
 static size_t least_of(weir_device *dev)
 {
@@ -48,7 +41,7 @@ START_TEST(limits)
     char *kept, *again;
     const struct weir_compile_params keep = {.no_recompute = true};
     test_ok(small_unet_create(dev, &keep, &u));
-    check_allocated(dev, info_of(&u));
+    small_unet_check_memory(&u, dev);
     ck_assert_int_eq(info_of(&u)->recomputed, 0);
     size_t most = dev->bytes_live, size = small_unet_run(&u, &kept);
     ck_assert_uint_eq(dev->bytes_live, most); // running allocates nothing
@@ -56,7 +49,7 @@ START_TEST(limits)
     size_t least = least_of(dev);
     ck_assert_uint_lt(least, most - most / 16);
     test_ok(small_unet_create(dev, &(struct weir_compile_params){.memory = least}, &u));
-    check_allocated(dev, info_of(&u));
+    small_unet_check_memory(&u, dev);
     ck_assert_uint_le(dev->bytes_live, least);
     ck_assert_int_gt(info_of(&u)->recomputed, 0);
     ck_assert(info_of(&u)->recomputed_flop > 0);

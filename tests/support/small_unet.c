@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "support/support.h"
 
 enum { STEPS = 2, ITEMS = 3 * 8 * 8 };
@@ -35,6 +36,13 @@ void small_unet_finish(struct small_unet *u)
 {
     weir_step_destroy(&u->step);
     weir_params_destroy(&u->params);
+}
+
+void small_unet_check_memory(const struct small_unet *u, const weir_device *dev)
+{
+    const struct weir_program_info *info = weir_step_info(u->step);
+    ck_assert_uint_eq(info->allocated, info->peak + info->inputs + info->constants);
+    ck_assert_uint_eq(dev->bytes_live, info->allocated + info->states);
 }
 
 size_t small_unet_run(struct small_unet *u, char **bits)

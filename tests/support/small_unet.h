@@ -17,6 +17,8 @@ struct small_unet {
 enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_params *params,
                                    struct small_unet *out);
 void small_unet_finish(struct small_unet *u);
+// Every byte of buffers on the device is in the plan of the step, the one program on it.
+void small_unet_check_memory(const struct small_unet *u, const weir_device *dev);
 // Runs both steps; *bits receives every parameter, moment and average, malloc'd. Returns its size.
 size_t small_unet_run(struct small_unet *u, char **bits);
 // All of the above.
