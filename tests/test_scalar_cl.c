@@ -85,6 +85,15 @@ static struct {
 } cl;
 static int every; // the slow suite's: nothing is left out for a slow compiler
 
+// Programs of GROUP cases each, built once for all tests that want the same.
+enum { GROUP = 20, GROUPS = (CASES + GROUP - 1) / GROUP };
+static cl_program plain[2][GROUPS]; // one lane, sixteen; as this device needs it
+
+static int group_end(int first)
+{
+    return first + GROUP < CASES ? first + GROUP : CASES;
+}
+
 static int find_device(void)
 {
     cl_platform_id platforms[16];
@@ -120,6 +129,9 @@ static void teardown(void)
 {
     if (!cl.context)
         return;
+    for (int i = 0; i < 2 * GROUPS; i++)
+        if (plain[i / GROUPS][i % GROUPS])
+            clReleaseProgram(plain[i / GROUPS][i % GROUPS]);
     for (int i = 0; i < 3; i++)
         clReleaseMemObject(cl.in[i]);
     clReleaseMemObject(cl.out);
@@ -154,6 +166,15 @@ static cl_program build(int first, int last, int wide, const char *more)
         ck_abort_msg("%s: build failed (%d): %s", cl.name, err, log);
     }
     return program;
+}
+
+// The same for a group, kept until the end.
+static cl_program build_plain(int first, int wide)
+{
+    cl_program *program = &plain[wide][first / GROUP];
+    if (!*program)
+        *program = build(first, group_end(first), wide, cl.soft);
+    return *program;
 }
 
 // Chunk number `chunk` of inputs: a walks all bit patterns; b and c are near it in every other
@@ -246,6 +267,7 @@ static long compare_case(cl_program program, int i, int wide, int chunk)
     return wrong;
 }
 
+// `more`: other options than the device's own.
 static void compare(int cases_used, int wide, int chunks, const char *more)
 {
     if (!cl.context) {
@@ -253,10 +275,9 @@ static void compare(int cases_used, int wide, int chunks, const char *more)
         return;
     }
     long wrong = 0;
-    enum { GROUP = 20 };
     for (int first = 0; first < cases_used; first += GROUP) {
-        int last = first + GROUP < cases_used ? first + GROUP : cases_used;
-        cl_program program = build(first, last, wide, more);
+        int last = group_end(first) < cases_used ? group_end(first) : cases_used;
+        cl_program program = more ? build(first, last, wide, more) : build_plain(first, wide);
         for (int chunk = 0; chunk < chunks; chunk++) {
             fill(in[0], in[1], in[2], chunk);
             for (int k = 0; k < 3; k++)
@@ -268,43 +289,39 @@ static void compare(int cases_used, int wide, int chunks, const char *more)
                 wrong += compare_case(program, i, wide, chunk);
             }
         }
-        clReleaseProgram(program);
+        if (more)
+            clReleaseProgram(program);
     }
     ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
 }
 
-static void compare_dense(int widths)
+static void compare_dense(void)
 {
-    enum { GROUP = 20 };
     long wrong = 0;
     int run = 0;
     for (int first = 0; first < FLOAT_CASES; first += GROUP) {
-        int last = first + GROUP < FLOAT_CASES ? first + GROUP : FLOAT_CASES;
-        cl_program program[2] = {NULL};
-        for (int wide = 0; wide < widths; wide++)
-            program[wide] = build(first, last, wide, cl.soft);
+        int last = group_end(first) < FLOAT_CASES ? group_end(first) : FLOAT_CASES;
         for (int chunk = 0; chunk < DENSE_CHUNKS; chunk++) {
             fill_dense(in[0], chunk);
-            ck_assert_int_eq(clEnqueueWriteBuffer(cl.queue, cl.in[0], CL_TRUE, 0, CHUNK * 4, in[0], 0, NULL, NULL),
+            ck_assert_int_eq(clEnqueueWriteBuffer(cl.queue, cl.in[0], CL_TRUE, 0, CHUNK * 4, in[0],
+                                                  0, NULL, NULL),
                              CL_SUCCESS);
             for (int i = first; i < last; i++) {
                 if (!is_unary(i))
                     continue;
                 expect_case(i);
-                for (int wide = 0; wide < widths; wide++)
-                    wrong += compare_case(program[wide], i, wide, chunk);
+                for (int wide = 0; wide < 2; wide++)
+                    wrong += compare_case(build_plain(first, wide), i, wide, chunk);
                 run++;
             }
         }
-        for (int wide = 0; wide < widths; wide++)
-            clReleaseProgram(program[wide]);
     }
     ck_assert_msg(wrong == 0, "%s: %ld results differ from C", cl.name, wrong);
     ck_assert_msg(run >= 20 * DENSE_CHUNKS, "%d functions only", run / DENSE_CHUNKS);
 }
 
-// Mesa's llvmpipe compiles sixteen lanes slowly: all of it takes it three minutes instead of half a
-// one, so that is the slow suite's (an argument "every").
+// Mesa's llvmpipe compiles sixteen lanes slowly and is slow at one: what takes it minutes is the slow
+// suite's (an argument "every").
 static int slow_compiler(void)
 {
     return !every && strstr(cl.name, "llvmpipe") != NULL;
@@ -312,7 +329,7 @@ static int slow_compiler(void)
 
 START_TEST(one_lane)
 {
-    compare(CASES, 0, slow_compiler() ? 3 : CHUNKS, cl.soft);
+    compare(CASES, 0, slow_compiler() ? 3 : CHUNKS, NULL);
 }
 END_TEST
 
@@ -321,17 +338,17 @@ START_TEST(sixteen_lanes)
     if (slow_compiler())
         printf("# skipped: sixteen lanes on %s are in the slow suite\n", cl.name);
     else
-        compare(CASES, 1, CHUNKS, cl.soft);
+        compare(CASES, 1, CHUNKS, NULL);
 }
 END_TEST
 
 // Every function of one float over 2^24 inputs, as tests/test_scalar.c has it for C against the oracle.
 START_TEST(dense)
 {
-    if (!cl.context)
-        printf("# skipped: no OpenCL device\n");
+    if (!cl.context || slow_compiler())
+        printf("# skipped: %s\n", cl.context ? "2^24 inputs are in the slow suite" : "no OpenCL device");
     else
-        compare_dense(slow_compiler() ? 1 : 2);
+        compare_dense();
 }
 END_TEST
 
