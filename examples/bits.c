@@ -16,11 +16,13 @@ static enum weir_status compute(const char *selector, float *dst)
         x[i] = (float)((i * 2654435761u) >> 8) * 0x1p-24f - .5f;
     for (int i = 0; i < K * N; i++)
         w[i] = (float)((i * 2246822519u) >> 8) * 0x1p-24f - .5f;
-    enum weir_status status = weir_device_open(&(struct weir_device_params) { .selector = selector }, &dev);
+    enum weir_status status =
+        weir_device_open(&(struct weir_device_params) { .selector = selector }, &dev);
     if (!status)
         status = weir_graph_create(NULL, &g);
     if (!status) {
-        weir_value *a = weir_input(g, WEIR_F32, weir_shape(M, K), "x"), *b = weir_input(g, WEIR_F32, weir_shape(K, N), "w");
+        weir_value *a = weir_input(g, WEIR_F32, weir_shape(M, K), "x"),
+                   *b = weir_input(g, WEIR_F32, weir_shape(K, N), "w");
         weir_value *y = weir_matmul(a, b, false, false);
         y = weir_softmax(weir_add(weir_tanh(y), weir_sin(y)), -1);
         status = weir_compile(dev, &y, 1, NULL, &program);
@@ -47,7 +49,10 @@ int main(void)
         snprintf(selector, sizeof(selector), "opencl:%d", i - 1);
         enum weir_status status = compute(selector, got);
         bool same = !status && !memcmp(want, got, sizeof(want));
-        printf("%-48s %s\n", info[i].name, status ? weir_status_text(status) : same ? "the host's bits" : "OTHER BITS");
+        printf("%-48s %s\n", info[i].name,
+               status ? weir_status_text(status)
+               : same ? "the host's bits"
+                      : "OTHER BITS");
         bad += !same;
     }
     printf("%d OpenCL devices compared with the host, %d differ\n", n - 1, bad);

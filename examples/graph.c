@@ -35,7 +35,8 @@ int main(int argc, char **argv)
     if (!status)
         status = weir_read(program, 1, dx);
     if (!status)
-        printf("%s: y = %.9g, dy/dx = %.9g %.9g %.9g %.9g\n", weir_device_info(dev)->name, sum, dx[0], dx[1], dx[2], dx[3]);
+        printf("%s: y = %.9g, dy/dx = %.9g %.9g %.9g %.9g\n", weir_device_info(dev)->name, sum,
+               dx[0], dx[1], dx[2], dx[3]);
 error:
     weir_program_destroy(&program);
     weir_graph_destroy(&g);

@@ -11,7 +11,8 @@ static struct weir_model_config config = { .item = { 1, { 2 } }, .width = 64, .d
 
 static weir_value *net(void *ctx, weir_value *x, weir_value *t, weir_value *label)
 {
-    return weir_model_mlp.build(&(struct weir_nn) { params, weir_value_graph(x), false }, &config, x, t, label);
+    return weir_model_mlp.build(&(struct weir_nn) { params, weir_value_graph(x), false }, &config,
+                                x, t, label);
 }
 
 static weir_value *velocity(void *ctx, weir_value *x, weir_value *t)
@@ -22,8 +23,10 @@ static weir_value *velocity(void *ctx, weir_value *x, weir_value *t)
 // One step of SGD with momentum. Returns the loss.
 static weir_value *train_step(weir_graph *g, weir_value *data, weir_value *step)
 {
-    struct weir_random random = { weir_constant(g, WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 0 }), step, weir_u32(g, 0) };
-    weir_value *loss = weir_objective_cfm.loss(&weir_objective_defaults, &(struct weir_net) { net }, &random, data, NULL);
+    struct weir_random random = { weir_constant(g, WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 0 }),
+                                  step, weir_u32(g, 0) };
+    weir_value *loss = weir_objective_cfm.loss(&weir_objective_defaults, &(struct weir_net) { net },
+                                               &random, data, NULL);
     weir_value *rate = weir_f32(g, 0.02), *p[ROWS], *grad[ROWS], *new_p, *new_slot;
     int n = weir_params_count(params);
     for (int i = 0; i < n; i++)
@@ -32,7 +35,8 @@ static weir_value *train_step(weir_graph *g, weir_value *data, weir_value *step)
     for (int i = 0; i < n; i++) {
         struct weir_param *row = weir_params_row(params, i);
         weir_value *slot = weir_state_value(g, row->slot[0]);
-        weir_optimizer_sgd.update(&weir_optimizer_sgd.defaults, p[i], grad[i], &slot, &rate, false, &new_p, &new_slot);
+        weir_optimizer_sgd.update(&weir_optimizer_sgd.defaults, p[i], grad[i], &slot, &rate, false,
+                                  &new_p, &new_slot);
         weir_assign(row->state, new_p);
         weir_assign(row->slot[0], new_slot);
     }
@@ -47,14 +51,17 @@ int main(int argc, char **argv)
     weir_program *train = NULL, *sample = NULL;
     float batch[BATCH][2], loss = 0, x[10][2];
     uint32_t steps = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000;
-    if (weir_device_open(&(struct weir_device_params) { .selector = argc > 1 ? argv[1] : "host" }, &dev) ||
+    if (weir_device_open(&(struct weir_device_params) { .selector = argc > 1 ? argv[1] : "host" },
+                         &dev) ||
         weir_dataset_open(NULL, &(struct weir_dataset_params) { .name = "moons" }, &moons) ||
-        weir_graph_create(NULL, &g) || weir_graph_create(NULL, &s) || weir_params_create(NULL, &params) ||
-        weir_model_mlp.configure(&config) || weir_model_declare(&weir_model_mlp, &config, NULL, params) ||
+        weir_graph_create(NULL, &g) || weir_graph_create(NULL, &s) ||
+        weir_params_create(NULL, &params) || weir_model_mlp.configure(&config) ||
+        weir_model_declare(&weir_model_mlp, &config, NULL, params) ||
         weir_params_count(params) > ROWS || weir_params_allocate(params, dev, 1, false, 1))
         return 1;
     weir_value *data = weir_input(g, WEIR_F32, weir_shape(BATCH, 2), "data");
-    weir_value *step = weir_input(g, WEIR_U32, weir_scalar_shape, "step"), *out = train_step(g, data, step);
+    weir_value *step = weir_input(g, WEIR_U32, weir_scalar_shape, "step"),
+               *out = train_step(g, data, step);
     if (weir_compile(dev, &out, 1, NULL, &train))
         return 1;
     for (uint32_t i = 0; i < steps; i++) {
@@ -66,12 +73,14 @@ int main(int argc, char **argv)
         if ((i + 1) % 200 == 0)
             printf("step %u  loss %.4f\n", i + 1, (double)loss);
     }
-    weir_value *y = weir_random_normal(weir_constant(s, WEIR_U32, weir_shape(2), (uint32_t[]) { 7, 0 }), weir_u32(s, 0),
-                                       weir_u32(s, 0), weir_shape(10, 2), "sample");
+    weir_value *y =
+        weir_random_normal(weir_constant(s, WEIR_U32, weir_shape(2), (uint32_t[]) { 7, 0 }),
+                           weir_u32(s, 0), weir_u32(s, 0), weir_shape(10, 2), "sample");
     for (int i = 0; i < EULER; i++)
         y = weir_rk_step(weir_solver_find("euler")->tableau, &(struct weir_ode) { velocity }, y,
                          weir_f32(s, (double)i / EULER), weir_f32(s, 1.0 / EULER));
-    if (weir_compile(dev, &y, 1, NULL, &sample) || weir_run(sample, NULL, 0) || weir_read(sample, 0, x))
+    if (weir_compile(dev, &y, 1, NULL, &sample) || weir_run(sample, NULL, 0) ||
+        weir_read(sample, 0, x))
         return 1;
     for (int i = 0; i < 10; i++)
         printf("%8.4f %8.4f\n", (double)x[i][0], (double)x[i][1]);

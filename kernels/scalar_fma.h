@@ -39,7 +39,8 @@ WEIR_FN VF VN(soft_fma_f)(VF a, VF b, VF c)
     VU ua = AS_U(a) & 0x7fffffffu, ub = AS_U(b) & 0x7fffffffu, uc = AS_U(c) & 0x7fffffffu;
     VI ea, eb, ec;
     VF x = VN(unscaled_f)(a, &ea), y = VN(unscaled_f)(b, &eb), z = VN(unscaled_f)(c, &ec);
-    // A product below 2^-198 has the effect of any other; so have the ratios of c to it beyond 2^60.
+    // A product below 2^-198 has the effect of any other; so have the ratios of c to it beyond
+    // 2^60.
     VI e = ea + eb;
     e = e < -200 ? KI(-200) : e;
     VI d = ec - e;

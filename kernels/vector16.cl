@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sixteen floats at any element address. PoCL 3.1 turns vload16 into eight-byte pieces, so where the
-// device takes it (WEIR_CAP_VECTOR_DEREF) a pointer to a vector aligned like its element is read.
+// Sixteen floats at any element address. PoCL 3.1 turns vload16 into eight-byte pieces, so where
+// the device takes it (WEIR_CAP_VECTOR_DEREF) a pointer to a vector aligned like its element is
+// read.
 #ifndef WEIR_LOAD16
 #ifdef WEIR_NO_VECTOR_DEREF
 #define WEIR_LOAD16(p) vload16(0, (p))

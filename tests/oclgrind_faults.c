@@ -11,7 +11,8 @@
 enum { N = 32 };
 
 static const char source[] =
-    "kernel void step(global const uint *p0, ulong o0, global uint *p1, ulong o1, int stray, int race)\n"
+    "kernel void step(global const uint *p0, ulong o0, global uint *p1, ulong o1, int stray,\n"
+    "                 int race)\n"
     "{\n"
     "    const size_t i = get_global_id(0);\n"
     "    p1[o1 + (race ? i & 1 : i)] = p0[o0 + i + stray] + (uint)i;\n"

@@ -21,7 +21,8 @@ END_TEST
 // The last third beside the first: an outlier in one of them does not count, a slow end does.
 START_TEST(drift)
 {
-    const double steady[] = { 1, 1, 9, 1, 1, 1, 1, 1.04, 1 }, slower[] = { 1, 1, 1, 1, 1, 1, 1.25, 1.25, 1.25 };
+    const double steady[] = { 1, 1, 9, 1, 1, 1, 1, 1.04, 1 },
+                 slower[] = { 1, 1, 1, 1, 1, 1, 1.25, 1.25, 1.25 };
     const double two[] = { 2, 1 }, one[] = { 1 };
     char note[32] = "x";
     ck_assert_double_eq(bench_drift(steady, 9), 0);
@@ -40,8 +41,9 @@ START_TEST(rows)
     bench_add_row(&p, "two", s, 2, json_pack("{s:i}", "more", 7));
     bench_add_row(&p, "none", NULL, 0, NULL);
     char *text = json_dumps(p.rows, JSON_COMPACT);
-    ck_assert_str_eq(text, "[{\"name\":\"two\",\"s\":[1.0,2.0],\"drift\":1.0,\"drifts\":true,\"more\":7},"
-                           "{\"name\":\"none\",\"s\":[]}]");
+    ck_assert_str_eq(text,
+                     "[{\"name\":\"two\",\"s\":[1.0,2.0],\"drift\":1.0,\"drifts\":true,\"more\":7},"
+                     "{\"name\":\"none\",\"s\":[]}]");
     free(text);
     json_decref(p.rows);
 }
@@ -55,7 +57,8 @@ START_TEST(readings)
     } files[] = {
         { "devices/system/cpu/cpu0/cpufreq", "scaling_cur_freq", "2000000\n" },
         { "devices/system/cpu/cpu11/cpufreq", "scaling_cur_freq", "3000000\n" },
-        { "devices/system/cpu/cpuidle/cpufreq", "scaling_cur_freq", "9000000\n" }, // not a processor
+        // not a processor
+        { "devices/system/cpu/cpuidle/cpufreq", "scaling_cur_freq", "9000000\n" },
         { "class/drm/card0", "gt_cur_freq_mhz", "1150\n" },
         { "class/thermal/thermal_zone0", "temp", "41000\n" },
         { "class/hwmon/hwmon2", "temp1_input", "52500\n" },

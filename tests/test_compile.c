@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs: random graphs give the same bits on the host and on a device, fused and not, with and
-// without a memory plan, in wide and grouped form; states, in-place updates, views, host calls and bad
-// input. Usage: test-compile [SELECTOR [SEED]]; seeds 1.. are walked otherwise.
+// without a memory plan, in wide and grouped form; states, in-place updates, views, host calls and
+// bad input. Usage: test-compile [SELECTOR [SEED]]; seeds 1.. are walked otherwise.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +99,9 @@ static weir_value *grow_view(struct random_graph *r, weir_value *x)
                 split.dim[split.rank++] = s->dim[i] / 4;
             split.dim[split.rank++] = s->dim[i] % 4 == 0 && s->dim[i] > 4 ? 4 : s->dim[i];
         }
-        return split.rank <= 6 && weir_shape_size(&split) == weir_shape_size(s) ? weir_reshape(x, split)
-                                                                               : x;
+        return split.rank <= 6 && weir_shape_size(&split) == weir_shape_size(s)
+                   ? weir_reshape(x, split)
+                   : x;
     default:
         return weir_broadcast(weir_sum(x, weir_axes(axis), true), *s);
     }
@@ -160,12 +161,16 @@ static void grow(struct random_graph *r)
     int64_t kind = pick(r, 10);
     if (s->rank == 0 || weir_shape_size(s) > 20000)
         kind = 0;
-    weir_value *y = kind < 5 ? grow_map(r, x) : kind < 7 ? grow_view(r, x) : kind < 9 ? grow_reduce(r, x)
-                                                                               : grow_other(r, x);
+    weir_value *y = kind < 5   ? grow_map(r, x)
+                    : kind < 7 ? grow_view(r, x)
+                    : kind < 9 ? grow_reduce(r, x)
+                               : grow_other(r, x);
     r->v[r->n++] = y;
 }
 
-static const struct weir_shape shapes[3] = { { 4, { 8, 5, 4, 32 } }, { 2, { 33, 40 } }, { 1, { 4100 } } };
+static const struct weir_shape shapes[3] = { { 4, { 8, 5, 4, 32 } },
+                                             { 2, { 33, 40 } },
+                                             { 1, { 4100 } } };
 
 static void make_states(struct random_graph *r, weir_device *dev)
 {
@@ -193,7 +198,8 @@ static void build(struct random_graph *r, weir_device *dev, uint64_t seed)
         grow(r);
     for (int i = 0; i < OUTPUTS; i++)
         r->out[i] = r->v[r->n - 1 - i * 5];
-    // States 0 and 1 swap, one of them through arithmetic in place; state 2 takes a far reader's value.
+    // States 0 and 1 swap, one of them through arithmetic in place; state 2 takes a far reader's
+    // value.
     weir_assign(r->state[0], weir_tanh(weir_add(state[0], weir_mul_c(state[1], 0.5))));
     weir_assign(r->state[1], state[0]);
     weir_value *far = weir_mul(state[2], weir_sigmoid(weir_sum(r->out[0], weir_all_axes, false)));
@@ -218,10 +224,12 @@ static size_t least_memory(weir_device *dev, const struct random_graph *r)
     weir_program *p = NULL;
     size_t least = 0;
     test_log_clear();
-    ck_assert_int_eq(weir_compile(dev, r->out, OUTPUTS, &(struct weir_compile_params) { .memory = TIGHT }, &p),
-                     WEIR_NOMEM);
+    ck_assert_int_eq(
+        weir_compile(dev, r->out, OUTPUTS, &(struct weir_compile_params) { .memory = TIGHT }, &p),
+        WEIR_NOMEM);
     const char *said = strstr(test_log_text(), "the limit is ");
-    ck_assert_msg(said && sscanf(said, "the limit is 1 bytes; %zu is the least", &least) == 1, "%s", test_log_text());
+    ck_assert_msg(said && sscanf(said, "the limit is 1 bytes; %zu is the least", &least) == 1, "%s",
+                  test_log_text());
     return least;
 }
 
@@ -266,13 +274,16 @@ static void run(weir_device *dev, uint64_t seed, const struct weir_compile_param
         weir_state_destroy(&r.state[i]);
 }
 
-static void compare(const struct results *a, const struct results *b, uint64_t seed, const char *what)
+static void compare(const struct results *a, const struct results *b, uint64_t seed,
+                    const char *what)
 {
     char text[256];
     for (int i = 0; i < OUTPUTS + STATES; i++) {
-        int64_t at = test_first_difference(WEIR_F32, a->out[i], b->out[i], a->n[i], text, sizeof(text));
-        ck_assert_msg(at < 0, "seed %llu, %s: %s %d differs at %lld: %s", (unsigned long long)seed, what,
-                      i < OUTPUTS ? "output" : "state", i < OUTPUTS ? i : i - OUTPUTS, (long long)at, text);
+        int64_t at =
+            test_first_difference(WEIR_F32, a->out[i], b->out[i], a->n[i], text, sizeof(text));
+        ck_assert_msg(at < 0, "seed %llu, %s: %s %d differs at %lld: %s", (unsigned long long)seed,
+                      what, i < OUTPUTS ? "output" : "state", i < OUTPUTS ? i : i - OUTPUTS,
+                      (long long)at, text);
     }
 }
 
@@ -347,7 +358,8 @@ START_TEST(memory)
         y = weir_tanh(y);
     test_ok(weir_compile(dev, &y, 1, NULL, &p));
     test_ok(weir_compile(dev, &y, 1, &(struct weir_compile_params) { .no_plan = true }, &q));
-    ck_assert_uint_eq(weir_program_info(p)->peak, 4096); // in place all the way: one tensor, aligned
+    ck_assert_uint_eq(weir_program_info(p)->peak, 4096); // in place all the way: one tensor,
+                                                         // aligned
     ck_assert_uint_eq(weir_program_info(p)->live, 20 * 4096);
     ck_assert_uint_eq(weir_program_info(q)->peak, 20 * 4096);
     weir_program_destroy(&p);
@@ -385,8 +397,8 @@ START_TEST(in_place_hazard)
 }
 END_TEST
 
-// A kernel that sums over rows, few or so many that runs of them come first, leaves what it sums in the place
-// of its operand.
+// A kernel that sums over rows, few or so many that runs of them come first, leaves what it sums in
+// the place of its operand.
 START_TEST(column_in_place)
 {
     enum { MOST = 1500, C = 64 };
@@ -404,7 +416,8 @@ START_TEST(column_in_place)
         if (!dev)
             return;
         test_ok(weir_graph_create(&test_log, &g));
-        weir_value *x = weir_input(g, WEIR_F32, weir_shape(n, C), "x"), *y = weir_tanh(weir_cumsum(x, 1));
+        weir_value *x = weir_input(g, WEIR_F32, weir_shape(n, C), "x"),
+                   *y = weir_tanh(weir_cumsum(x, 1));
         weir_value *out[2] = { y, weir_sum(y, weir_axes(0), false) };
         test_ok(weir_compile(dev, out, 2, NULL, &p));
         if (d == 1 && weir_device_has(dev, WEIR_CAP_WIDE))
@@ -421,7 +434,8 @@ START_TEST(column_in_place)
 }
 END_TEST
 
-// New states that are views of a value, in another order or a part of it, cannot be written at once.
+// New states that are views of a value, in another order or a part of it, cannot be written at
+// once.
 START_TEST(new_states_may_be_views)
 {
     const char *names[] = { "host", selector };
@@ -544,7 +558,8 @@ START_TEST(empty_tensors)
         test_ok(weir_graph_create(&test_log, &g));
         weir_value *x = weir_input(g, WEIR_F32, weir_shape(0, 4), "x");
         weir_value *y = weir_tanh(weir_add_c(x, 1.0));
-        weir_value *out[] = { weir_sum(y, weir_axes(0), false), weir_reduce_max(y, weir_axes(0), false), y };
+        weir_value *out[] = { weir_sum(y, weir_axes(0), false),
+                              weir_reduce_max(y, weir_axes(0), false), y };
         test_ok(weir_compile(dev, out, 3, NULL, &p));
         test_ok(weir_run(p, &(struct weir_binding) { x, none }, 1));
         test_ok(weir_read(p, 0, got));

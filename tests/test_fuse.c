@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fusion, by the number of launches: a norm with its activation is one kernel, its backward one more and
-// the sums over the batch. The bits are the host's, also where the device prefers another kind of kernel.
+// Fusion, by the number of launches: a norm with its activation is one kernel, its backward one
+// more and the sums over the batch. The bits are the host's, also where the device prefers another
+// kind of kernel.
 // usage: test-fuse [DEVICE]. A device that is not there is skipped.
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static weir_value *input(struct bench *b, struct weir_shape shape)
     return b->in[b->n_in++] = v;
 }
 
-// Makes y and, through y's product with a last input, the gradients to all inputs before it outputs.
+// Makes y and, through y's product with a last input, the gradients to all inputs before it
+// outputs.
 static void outputs(struct bench *b, weir_value *y, bool backward)
 {
     b->out[b->n_out++] = y;
@@ -81,9 +83,11 @@ static const struct {
     { "softmax", softmax, false, 1 },
     { "softmax, backward", softmax, true, 1 },
     { "layer norm and GELU", layer_norm_gelu, false, 1 },
-    { "layer norm and GELU, backward", layer_norm_gelu, true, 3 },          // one; two sums over the rows
+    // one; two sums over the rows
+    { "layer norm and GELU, backward", layer_norm_gelu, true, 3 },
     { "group norm and SiLU", group_norm_silu, false, 1 },
-    { "group norm and SiLU, backward", group_norm_silu, true, 3 },          // one; two sums over the batch
+    // one; two sums over the batch
+    { "group norm and SiLU, backward", group_norm_silu, true, 3 },
     { "bias, group norm and SiLU, backward", bias_group_norm_silu, true, 4 }, // one; three sums
 };
 
@@ -136,13 +140,14 @@ static void compare(int row, uint32_t hidden)
     run(dev, &b, got, &launches);
     for (int i = 0; i < b.n_out; i++) {
         size_t n = (size_t)weir_shape_size(weir_value_shape(b.out[i])) * sizeof(float);
-        ck_assert_msg(memcmp(want[i], got[i], n) == 0, "%s: output %d differs from the host's", rows[row].name, i);
+        ck_assert_msg(memcmp(want[i], got[i], n) == 0, "%s: output %d differs from the host's",
+                      rows[row].name, i);
         free(want[i]);
         free(got[i]);
     }
     bool wide = weir_device_info(dev)->caps.features & WEIR_CAP_WIDE;
-    ck_assert_msg(!wide || launches == rows[row].launches, "%s: %d launches, not %d", rows[row].name, launches,
-                  rows[row].launches);
+    ck_assert_msg(!wide || launches == rows[row].launches, "%s: %d launches, not %d",
+                  rows[row].name, launches, rows[row].launches);
     ck_assert_int_lt(launches, host_launches); // on the host each operation is one
     weir_graph_destroy(&b.g);
     weir_device_close(&dev);

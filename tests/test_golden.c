@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Golden digests of numerics version 1: 20 operations on fixed inputs. A digest that changes means other
-// bits for everybody, so a new numerics version (docs/numerics.md): never edit one alone.
+// Golden digests of numerics version 1: 20 operations on fixed inputs. A digest that changes means
+// other bits for everybody, so a new numerics version (docs/numerics.md): never edit one alone.
 // `test-golden print` prints the table.
 #include <check.h>
 #include <inttypes.h>
@@ -47,9 +47,11 @@ OP(softmax, weir_softmax(i->x, -1))
 OP(group_norm, weir_group_norm(i->image, 3, NULL, NULL, 1e-5))
 OP(attention, weir_attention(i->x, i->y, i->x, NULL, 0))
 OP(cholesky, weir_cholesky(weir_matmul(i->square, i->square, false, true)))
-OP(normal, weir_random_normal(weir_constant(weir_value_graph(i->x), WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 2 }),
-                              weir_u32(weir_value_graph(i->x), 3), weir_u32(weir_value_graph(i->x), 4),
-                              weir_shape(ROWS, COLS), "golden"))
+OP(normal,
+   weir_random_normal(weir_constant(weir_value_graph(i->x), WEIR_U32, weir_shape(2),
+                                    (uint32_t[]) { 1, 2 }),
+                      weir_u32(weir_value_graph(i->x), 3), weir_u32(weir_value_graph(i->x), 4),
+                      weir_shape(ROWS, COLS), "golden"))
 
 static const struct {
     const char *name;
@@ -83,8 +85,10 @@ static uint64_t digest_of(size_t k, enum weir_isa isa)
     in.w = fill(g, weir_shape(COLS, ROWS), &state);
     in.image = fill(g, weir_shape(2, SIDE, SIDE, CHANNELS), &state);
     in.kernel = fill(g, weir_shape(8, 3, 3, CHANNELS), &state);
-    weir_value *row = weir_iota(g, WEIR_I32, weir_shape(8, 8), 0), *column = weir_iota(g, WEIR_I32, weir_shape(8, 8), 1);
-    in.square = weir_add(fill(g, weir_shape(8, 8), &state), weir_mul_c(weir_cast(weir_eq(row, column), WEIR_F32), 16));
+    weir_value *row = weir_iota(g, WEIR_I32, weir_shape(8, 8), 0),
+               *column = weir_iota(g, WEIR_I32, weir_shape(8, 8), 1);
+    in.square = weir_add(fill(g, weir_shape(8, 8), &state),
+                         weir_mul_c(weir_cast(weir_eq(row, column), WEIR_F32), 16));
     weir_value *v = golden[k].build(&in);
     size_t size = (size_t)weir_shape_size(weir_value_shape(v)) * sizeof(float);
     float *out = malloc(size);
@@ -101,7 +105,8 @@ START_TEST(digests_of_version_1)
     // Every instruction set this CPU has, and the one without any.
     for (int isa = WEIR_ISA_BASE; isa <= (int)weir_isa_best(); isa++) {
         uint64_t got = digest_of((size_t)_i, (enum weir_isa)isa);
-        ck_assert_msg(got == golden[_i].digest, "%s under instruction set %d: %016" PRIx64 ", version 1 has %016" PRIx64,
+        ck_assert_msg(got == golden[_i].digest,
+                      "%s under instruction set %d: %016" PRIx64 ", version 1 has %016" PRIx64,
                       golden[_i].name, isa, got, golden[_i].digest);
     }
 }

@@ -412,7 +412,8 @@ START_TEST(random_words_are_philox)
 }
 END_TEST
 
-// Terms counted by hand: of products 2 each, of a sum 1, of a map its instructions, of a view nothing.
+// Terms counted by hand: of products 2 each, of a sum 1, of a map its instructions, of a view
+// nothing.
 START_TEST(arithmetic_is_counted)
 {
     const struct weir_conv_params p = { .stride = { 2, 2 }, .pad_lo = { 1, 1 }, .pad_hi = { 1, 1 },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guards: a program that writes beside a tensor is told from one that does not, and a training step of a
-// small unet, every tensor of it between guards, writes nowhere else and gives the bits of one without.
-// On $WEIR_TEST_DEVICE, else on the host; in grouped form where $WEIR_TEST_MASK is `grouped`.
+// Guards: a program that writes beside a tensor is told from one that does not, and a training step
+// of a small unet, every tensor of it between guards, writes nowhere else and gives the bits of one
+// without. On $WEIR_TEST_DEVICE, else on the host; in grouped form where $WEIR_TEST_MASK is
+// `grouped`.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,8 @@ START_TEST(faults_are_named)
         ck_assert(first[i] == -(float)(i * i) && second[i] == first[i]);
     run_faulty(host, 1, "byte 1 behind host_call, 40 bytes written by host_call", first, second);
     run_faulty(host, -1, "byte 4 before host_call", first, second);
-    run_faulty(host, 64, "byte 217 behind host_call", first, second); // the first of 40 that is outside
+    run_faulty(host, 64, "byte 217 behind host_call", first, second); // the first of 40 that is
+                                                                      // outside
     weir_device_close(&host);
 }
 END_TEST
@@ -92,7 +94,8 @@ START_TEST(training_step)
         ck_assert_int_eq(info->parts > info->launches, !weir_device_has(dev, WEIR_CAP_WIDE));
     size_t size = small_unet_run(&u, &plain);
     small_unet_finish(&u);
-    ck_assert_uint_eq(small_unet_train(dev, &(struct weir_compile_params) { .guards = true }, &guarded), size);
+    ck_assert_uint_eq(
+        small_unet_train(dev, &(struct weir_compile_params) { .guards = true }, &guarded), size);
     ck_assert_mem_eq(plain, guarded, size);
     free(guarded);
     weir_device_close(&dev);

@@ -218,8 +218,8 @@ static void leak(void *ctx, weir_value *const *carry, weir_value *const *x, weir
     next[0] = leaked = weir_sin(carry[0]);
 }
 
-static void asks_outside(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
-                         weir_value **y)
+static void asks_outside(void *ctx, weir_value *const *carry, weir_value *const *x,
+                         weir_value **next, weir_value **y)
 {
     next[0] = weir_mul(carry[0], weir_cast(weir_loop_index(ctx), WEIR_F32));
 }
@@ -238,7 +238,8 @@ START_TEST(bodies_are_closed)
         setup();
         weir_value *c = weir_input(g, WEIR_F32, weir_scalar_shape, "c"), *v;
         weir_loop(
-            &(struct weir_loop_params){.n = 3, .carry = &c, .n_carry = 1, .body = rows[i].body, .ctx = c},
+            &(struct weir_loop_params){
+                .n = 3, .carry = &c, .n_carry = 1, .body = rows[i].body, .ctx = c},
             &v, NULL);
         if (rows[i].body == leak)
             v = weir_add(v, leaked);
@@ -249,12 +250,14 @@ START_TEST(bodies_are_closed)
 }
 END_TEST
 
-// What is made outside, and captured, is one value: its gradient sums over iterations, then passes on.
+// What is made outside, and captured, is one value: its gradient sums over iterations, then passes
+// on.
 static void captures(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
                      weir_value **y)
 {
     weir_value **outer = ctx;
-    weir_value *b = weir_broadcast(outer[1], weir_shape(3)); // a view of an outer value, made inside
+    weir_value *b = weir_broadcast(outer[1], weir_shape(3)); // a view of an outer value, made
+                                                             // inside
     next[0] = weir_add(weir_mul(carry[0], outer[0]), b);
 }
 
@@ -264,7 +267,8 @@ START_TEST(captured_values)
     weir_value *outer[2] = {weir_square(a), weir_mul_c(a, 3)}, *c = weir_f32(g, 1), *v[2];
     c = weir_broadcast(c, weir_shape(3));
     weir_loop(
-        &(struct weir_loop_params){.n = 3, .carry = &c, .n_carry = 1, .body = captures, .ctx = outer},
+        &(struct weir_loop_params){
+            .n = 3, .carry = &c, .n_carry = 1, .body = captures, .ctx = outer},
         &v[0], NULL);
     v[0] = weir_sum(v[0], weir_all_axes, false); // 3 (a^6 + 3 a (a^4 + a^2 + 1))
     weir_grad(v[0], &a, &v[1], 1);
@@ -276,17 +280,19 @@ START_TEST(captured_values)
 }
 END_TEST
 
-// Derivatives taken inside with respect to values outside: d carry' / d a through a captured value, one
-// built from it, a view and an input that the body makes itself.
+// Derivatives taken inside with respect to values outside: d carry' / d a through a captured value,
+// one built from it, a view and an input that the body makes itself.
 static weir_value *late;
 
-static void differentiates(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
-                           weir_value **y)
+static void differentiates(void *ctx, weir_value *const *carry, weir_value *const *x,
+                           weir_value **next, weir_value **y)
 {
     weir_value **outer = ctx, *d[3], *t; // a, a^2, (a, a)
     late = weir_input(g, WEIR_F32, weir_scalar_shape, "late");
-    weir_value *v = weir_add(weir_mul(outer[0], outer[1]), weir_mul(carry[0], outer[1])); // a^3 + c a^2
-    v = weir_mul(weir_add(v, weir_sum(outer[2], weir_all_axes, false)), late); // (a^3 + c a^2 + 2 a) l
+    // a^3 + c a^2
+    weir_value *v = weir_add(weir_mul(outer[0], outer[1]), weir_mul(carry[0], outer[1]));
+    // (a^3 + c a^2 + 2 a) l
+    v = weir_mul(weir_add(v, weir_sum(outer[2], weir_all_axes, false)), late);
     weir_grad(v, (weir_value *[]){outer[0], carry[0], outer[2]}, d, 3);
     weir_jvp(&v, &t, 1, outer, (weir_value *[]){weir_f32(g, 1)}, 1);
     y[0] = d[0];
@@ -298,11 +304,13 @@ static void differentiates(void *ctx, weir_value *const *carry, weir_value *cons
 
 START_TEST(derivatives_inside_of_values_outside)
 {
-    weir_value *a = weir_input(g, WEIR_F32, weir_scalar_shape, "a"), *c = weir_f32(g, 1), *v[6], *end;
+    weir_value *a = weir_input(g, WEIR_F32, weir_scalar_shape, "a"), *c = weir_f32(g, 1), *v[6],
+               *end;
     weir_value *outer[3] = {a, weir_square(a), weir_broadcast(a, weir_shape(2))};
-    weir_loop(&(struct weir_loop_params){.n = 3, .carry = &c, .n_carry = 1, .n_ys = 4, .body = differentiates,
-                                         .ctx = outer},
-              &end, v);
+    weir_loop(
+        &(struct weir_loop_params){
+            .n = 3, .carry = &c, .n_carry = 1, .n_ys = 4, .body = differentiates, .ctx = outer},
+        &end, v);
     weir_grad(weir_sum(v[0], weir_all_axes, false), &a, &v[4], 1); // and once more, outside
     weir_grad(weir_sum(v[1], weir_all_axes, false), &a, &v[5], 1);
     for (int i = 0; i < 6; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops on $WEIR_TEST_DEVICE (or the host) against the same bodies unrolled by hand: the bits of the
-// evaluator, of programs fused, unfused and unplanned; gradients against an unrolled walk backwards; what
-// grows with the number of iterations and what does not.
+// Loops on $WEIR_TEST_DEVICE (or the host) against the same bodies unrolled by hand: the bits of
+// the evaluator, of programs fused, unfused and unplanned; gradients against an unrolled walk
+// backwards; what grows with the number of iterations and what does not.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,8 @@ static weir_graph *make_inputs(struct inputs *in)
     const void *all[N_IN] = {in->c0, in->xs, in->w, in->seed, in->counts};
     for (int i = 0; i < N_IN; i++) {
         in->leaf[i] = (struct weir_eval_leaf){in->v[i], all[i]};
-        in->leaf64[i] = (struct weir_eval_leaf){in->v[i], i < 3 ? (const void *)in->wide[i] : all[i]};
+        in->leaf64[i] =
+            (struct weir_eval_leaf){in->v[i], i < 3 ? (const void *)in->wide[i] : all[i]};
         in->binding[i] = (struct weir_binding){in->v[i], all[i]};
     }
     return g;
@@ -121,20 +122,23 @@ static void repeat(const struct weir_loop_params *p, weir_value **carry, weir_va
 
 static weir_value *number(weir_value *v)
 {
-    return unrolled_at >= 0 ? weir_u32(weir_value_graph(v), (uint32_t)unrolled_at) : weir_loop_index(v);
+    return unrolled_at >= 0 ? weir_u32(weir_value_graph(v), (uint32_t)unrolled_at)
+                            : weir_loop_index(v);
 }
 
 // --- bodies ---
 
 typedef int build_fn(struct inputs *in, weir_value **out); // returns the number of outputs
 
-// Carried values that swap, stay, count; results that are computed, given, captured, repeated; noise
-// of a stream whose step is the iteration; a product that is carried on and one that is captured.
+// Carried values that swap, stay, count; results that are computed, given, captured, repeated;
+// noise of a stream whose step is the iteration; a product that is carried on and one that is
+// captured.
 struct mixed_ctx {
     weir_value *w, *seed, *product;
 };
 
-static void mixed(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void mixed(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                  weir_value **y)
 {
     struct mixed_ctx *m = ctx;
     weir_value *i = number(c[0]), *h = weir_matmul(c[0], m->w, false, false);
@@ -157,7 +161,8 @@ static void mixed(void *ctx, weir_value *const *c, weir_value *const *x, weir_va
 static int run_mixed(struct inputs *in, weir_value **out)
 {
     struct mixed_ctx m = {in->v[W], in->v[SEED], weir_mul(in->v[C0], weir_sin(in->v[C0]))};
-    weir_value *carry[3] = {in->v[C0], weir_flip(in->v[C0], 1), weir_i32(weir_value_graph(in->v[C0]), 5)};
+    weir_value *carry[3] = {in->v[C0], weir_flip(in->v[C0], 1),
+                            weir_i32(weir_value_graph(in->v[C0]), 5)};
     weir_value *xs[2] = {in->v[XS], in->v[COUNTS]};
     repeat(&(struct weir_loop_params){.n = N, .carry = carry, .n_carry = 3, .xs = xs, .n_xs = 2,
                                       .n_ys = 8, .body = mixed, .ctx = &m},
@@ -171,35 +176,47 @@ struct nest_ctx {
     weir_value *outer, *middle, *seed, *w;
 };
 
-static void innermost(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void innermost(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                      weir_value **y)
 {
     struct nest_ctx *m = ctx;
     weir_graph *g = weir_value_graph(c[0]);
-    weir_value *at = weir_add(weir_add(weir_mul(m->outer, weir_u32(g, 100)), weir_mul(m->middle, weir_u32(g, 10))),
-                              number(c[0]));
-    y[0] = weir_add(c[0], weir_random_uniform(m->seed, at, weir_u32(g, 0), weir_shape(WIDTH), "inner"));
+    weir_value *at = weir_add(
+        weir_add(weir_mul(m->outer, weir_u32(g, 100)), weir_mul(m->middle, weir_u32(g, 10))),
+        number(c[0]));
+    y[0] = weir_add(c[0],
+                    weir_random_uniform(m->seed, at, weir_u32(g, 0), weir_shape(WIDTH), "inner"));
     next[0] = weir_sin(weir_add(y[0], m->w));
 }
 
-static void middle(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void middle(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                   weir_value **y)
 {
     struct nest_ctx m = *(struct nest_ctx *)ctx;
     weir_value *sum = weir_add(c[0], x[0]);
     m.middle = number(c[0]);
     m.w = weir_reshape(weir_slice(m.w, 0, 2, 3, 1), weir_shape(WIDTH));
-    repeat(&(struct weir_loop_params){.n = 3, .carry = &sum, .n_carry = 1, .n_ys = 1, .body = innermost,
-                                      .ctx = &m},
-           next, y);
+    repeat(
+        &(struct weir_loop_params){
+            .n = 3, .carry = &sum, .n_carry = 1, .n_ys = 1, .body = innermost, .ctx = &m},
+        next, y);
     y[1] = c[0];
 }
 
-static void outer(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void outer(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                  weir_value **y)
 {
     struct nest_ctx m = *(struct nest_ctx *)ctx;
     weir_value *part[2];
     m.outer = number(c[0]);
-    repeat(&(struct weir_loop_params){.n = ROWS, .carry = c, .n_carry = 1, .xs = x, .n_xs = 1, .n_ys = 2,
-                                      .body = middle, .ctx = &m},
+    repeat(&(struct weir_loop_params){.n = ROWS,
+                                      .carry = c,
+                                      .n_carry = 1,
+                                      .xs = x,
+                                      .n_xs = 1,
+                                      .n_ys = 2,
+                                      .body = middle,
+                                      .ctx = &m},
            next, part);
     y[0] = weir_mul(weir_sum(part[0], weir_axes(1), false), part[1]);
     y[1] = part[0];
@@ -209,14 +226,14 @@ static int run_nested(struct inputs *in, weir_value **out)
 {
     struct nest_ctx m = {.seed = in->v[SEED], .w = in->v[W]};
     weir_value *first = weir_reshape(weir_slice(in->v[C0], 0, 1, 2, 1), weir_shape(WIDTH));
-    repeat(&(struct weir_loop_params){.n = N, .carry = &first, .n_carry = 1, .xs = &in->v[XS], .n_xs = 1,
-                                      .n_ys = 2, .body = outer, .ctx = &m},
+    repeat(&(struct weir_loop_params){.n = N, .carry = &first, .n_carry = 1, .xs = &in->v[XS],
+                                      .n_xs = 1, .n_ys = 2, .body = outer, .ctx = &m},
            out, out + 1);
     return 3;
 }
 
-// Something to differentiate: a small recurrent net with a checkpoint and a rule of its own, both of
-// which capture w.
+// Something to differentiate: a small recurrent net with a checkpoint and a rule of its own, both
+// of which capture w.
 static weir_value *through_w(void *ctx, weir_value *const *in)
 {
     return weir_tanh(weir_matmul(in[0], ctx, false, false));
@@ -227,14 +244,16 @@ static weir_value *damp(void *ctx, weir_value *const *in)
     return weir_mul(in[0], weir_sigmoid(in[1]));
 }
 
-static void damp_vjp(void *ctx, weir_value *const *in, weir_value *y, weir_value *dy, weir_value **dx)
+static void damp_vjp(void *ctx, weir_value *const *in, weir_value *y, weir_value *dy,
+                     weir_value **dx)
 {
     weir_value *s = weir_sigmoid(in[1]);
     dx[0] = weir_mul(dy, s);
     dx[1] = weir_mul(dy, weir_mul(y, weir_sub(weir_f32(weir_value_graph(y), 1), s)));
 }
 
-static void cell(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void cell(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                 weir_value **y)
 {
     weir_value *h = weir_checkpoint(through_w, ctx, (weir_value *[]){weir_add(c[0], x[0])}, 1);
     weir_value *both[2] = {h, c[1]};
@@ -246,8 +265,14 @@ static void cell(void *ctx, weir_value *const *c, weir_value *const *x, weir_val
 static void run_cell(struct inputs *in, weir_value **out)
 {
     weir_value *carry[2] = {in->v[C0], weir_cos(in->v[C0])};
-    repeat(&(struct weir_loop_params){.n = N, .carry = carry, .n_carry = 2, .xs = &in->v[XS], .n_xs = 1,
-                                      .n_ys = 1, .body = cell, .ctx = in->v[W]},
+    repeat(&(struct weir_loop_params){.n = N,
+                                      .carry = carry,
+                                      .n_carry = 2,
+                                      .xs = &in->v[XS],
+                                      .n_xs = 1,
+                                      .n_ys = 1,
+                                      .body = cell,
+                                      .ctx = in->v[W]},
            out, out + 2);
 }
 
@@ -264,7 +289,8 @@ static int run_gradients(struct inputs *in, weir_value **out)
     run_cell(in, v);
     out[0] = loss_of(v);
     weir_grad(out[0], in->v, &out[1], 3);
-    weir_value *square = weir_f32(weir_value_graph(v[0]), 0); // second order: grad |grad|^2, jvp of grad
+    weir_value *square = weir_f32(weir_value_graph(v[0]), 0); // second order: grad |grad|^2, jvp of
+                                                              // grad
     for (int i = 0; i < 3; i++)
         square = weir_add(square, weir_sum(weir_square(out[1 + i]), weir_all_axes, false));
     weir_grad(square, in->v, &out[4], 3);
@@ -275,15 +301,17 @@ static int run_gradients(struct inputs *in, weir_value **out)
     return 14;
 }
 
-// Loops in one another, differentiated: the inner body's checkpoint captures what the outer body made, which
-// must be found again in the copies that gradients are made of; a checkpoint around a loop.
+// Loops in one another, differentiated: the inner body's checkpoint captures what the outer body
+// made, which must be found again in the copies that gradients are made of; a checkpoint around a
+// loop.
 static weir_value *bend(void *ctx, weir_value *const *in)
 {
     weir_value **outside = ctx; // of the outer body, of the graph around it
     return weir_sin(weir_add(weir_mul(in[0], outside[0]), outside[1]));
 }
 
-static void bent(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void bent(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                 weir_value **y)
 {
     next[0] = weir_mul(weir_checkpoint(bend, ctx, c, 1), weir_exp(x[0]));
     y[0] = next[0];
@@ -296,13 +324,20 @@ struct bend_ctx {
 static weir_value *inner_loop(void *ctx, weir_value *const *in)
 {
     weir_value *end, *ys;
-    repeat(&(struct weir_loop_params){.n = ROWS, .carry = in, .n_carry = 1, .xs = in + 1, .n_xs = 1, .n_ys = 1,
-                                      .body = bent, .ctx = ctx},
+    repeat(&(struct weir_loop_params){.n = ROWS,
+                                      .carry = in,
+                                      .n_carry = 1,
+                                      .xs = in + 1,
+                                      .n_xs = 1,
+                                      .n_ys = 1,
+                                      .body = bent,
+                                      .ctx = ctx},
            &end, &ys);
     return weir_add(end, weir_sum(ys, weir_axes(0), false));
 }
 
-static void outer_loop(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void outer_loop(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                       weir_value **y)
 {
     struct bend_ctx *m = ctx;
     weir_value *in[2] = {c[0], x[0]};
@@ -316,8 +351,8 @@ static int run_nested_gradients(struct inputs *in, weir_value **out)
 {
     struct bend_ctx m = {.w = weir_reshape(weir_slice(in->v[W], 0, 0, 1, 1), weir_shape(WIDTH))};
     weir_value *first = weir_reshape(weir_slice(in->v[C0], 0, 1, 2, 1), weir_shape(WIDTH)), *end;
-    repeat(&(struct weir_loop_params){.n = N, .carry = &first, .n_carry = 1, .xs = &in->v[XS], .n_xs = 1,
-                                      .body = outer_loop, .ctx = &m},
+    repeat(&(struct weir_loop_params){.n = N, .carry = &first, .n_carry = 1, .xs = &in->v[XS],
+                                      .n_xs = 1, .body = outer_loop, .ctx = &m},
            &end, NULL);
     out[0] = weir_sum(weir_square(end), weir_all_axes, false);
     weir_grad(out[0], in->v, &out[1], 3);
@@ -348,7 +383,8 @@ static void **evaluate(const struct inputs *in, weir_value **v, int n, enum weir
 {
     void **out = make_results(v, n);
     for (int i = 0; i < n; i++)
-        ck_assert_msg(!weir_is_poison(v[i]), "output %d: %s", i, weir_graph_message(weir_value_graph(in->v[0])));
+        ck_assert_msg(!weir_is_poison(v[i]), "output %d: %s", i,
+                      weir_graph_message(weir_value_graph(in->v[0])));
     test_ok(weir_eval(v, n, isa, 2, isa == WEIR_ISA_F64 ? in->leaf64 : in->leaf, N_IN, out));
     return out;
 }
@@ -358,7 +394,8 @@ static void same_bits(weir_value **v, int n, void **want, void **got, const char
     char text[160];
     for (int i = 0; i < n; i++) {
         int64_t size = weir_shape_size(weir_value_shape(v[i]));
-        int64_t bad = test_first_difference(weir_value_dtype(v[i]), want[i], got[i], size, text, sizeof(text));
+        int64_t bad = test_first_difference(weir_value_dtype(v[i]), want[i], got[i], size, text,
+                                            sizeof(text));
         ck_assert_msg(bad < 0, "%s: output %d, element %lld of %lld: %s", how, i, (long long)bad,
                       (long long)size, text);
     }
@@ -367,8 +404,9 @@ static void same_bits(weir_value **v, int n, void **want, void **got, const char
 // The first `ways` of these.
 static void run_on_device(const struct inputs *in, weir_value **v, int n, void **want, size_t ways)
 {
-    static const struct weir_compile_params how[] = {
-        {.label = "fused"}, {.label = "unplanned", .no_plan = true}, {.label = "unfused", .no_fusion = true}};
+    static const struct weir_compile_params how[] = {{.label = "fused"},
+                                                     {.label = "unplanned", .no_plan = true},
+                                                     {.label = "unfused", .no_fusion = true}};
     for (size_t k = 0; k < ways; k++) {
         weir_program *p = NULL;
         void **got = make_results(v, n);
@@ -409,8 +447,8 @@ START_TEST(bits_of_the_unrolled_form)
 }
 END_TEST
 
-// In double both forms compute the same sums in another order: they are apart by roundings, some 1e4
-// of 2^-53 each.
+// In double both forms compute the same sums in another order: they are apart by roundings, some
+// 1e4 of 2^-53 each.
 START_TEST(derivatives_of_the_unrolled_form)
 {
     struct inputs in, flat;
@@ -429,8 +467,8 @@ START_TEST(derivatives_of_the_unrolled_form)
             most = fmax(most, fabs(a[k]));
         ck_assert_double_gt(most, 0); // there is something to compare
         for (int64_t k = 0; k < weir_shape_size(weir_value_shape(v[i])); k++)
-            ck_assert_msg(fabs(a[k] - b[k]) <= 1e4 * 0x1p-53 * most, "output %d, element %lld: %.17g and %.17g", i,
-                          (long long)k, a[k], b[k]);
+            ck_assert_msg(fabs(a[k] - b[k]) <= 1e4 * 0x1p-53 * most,
+                          "output %d, element %lld: %.17g and %.17g", i, (long long)k, a[k], b[k]);
     }
     free_results(want, n);
     free_results(got, n);
@@ -442,8 +480,8 @@ START_TEST(derivatives_of_the_unrolled_form)
 }
 END_TEST
 
-// The gradient by hand: from the last iteration to the first the vjp of one iteration at a time, what was
-// summed before coming first, then results, then carried values.
+// The gradient by hand: from the last iteration to the first the vjp of one iteration at a time,
+// what was summed before coming first, then results, then carried values.
 static void backwards_by_hand(struct inputs *in, weir_value **dy, weir_value **out)
 {
     weir_value *c[N + 1][2], *y, *dx[N], *minus = weir_f32(weir_value_graph(in->v[W]), -0.0);
@@ -451,7 +489,8 @@ static void backwards_by_hand(struct inputs *in, weir_value **dy, weir_value **o
     c[0][0] = in->v[C0];
     c[0][1] = weir_cos(in->v[C0]);
     for (int i = 0; i < N; i++) {
-        weir_value *x = slice_of(in->v[XS], i), *now[2] = {through_views(c[i][0]), through_views(c[i][1])};
+        weir_value *x = slice_of(in->v[XS], i),
+                   *now[2] = {through_views(c[i][0]), through_views(c[i][1])};
         cell(in->v[W], now, &x, c[i + 1], &y);
     }
     for (int i = N - 1; i >= 0; i--) {
@@ -496,8 +535,14 @@ START_TEST(gradient_bits_of_the_walk_by_hand)
         x[1] = weir_cos(i->v[C0]);
         x[2] = i->v[XS];
         x[3] = i->v[W];
-        weir_loop(&(struct weir_loop_params){.n = N, .carry = x, .n_carry = 2, .xs = x + 2, .n_xs = 1,
-                                             .n_ys = 1, .body = cell, .ctx = x[3]},
+        weir_loop(&(struct weir_loop_params){.n = N,
+                                             .carry = x,
+                                             .n_carry = 2,
+                                             .xs = x + 2,
+                                             .n_xs = 1,
+                                             .n_ys = 1,
+                                             .body = cell,
+                                             .ctx = x[3]},
                   r, r + 2);
         weir_vjp(r, dy, 3, x, v, 4);
     }
@@ -513,7 +558,8 @@ END_TEST
 
 // --- sizes ---
 
-static void logistic(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void logistic(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                     weir_value **y)
 {
     weir_value *one = weir_f32(weir_value_graph(c[0]), 1);
     next[0] = weir_mul(weir_mul(ctx, c[0]), weir_sub(one, c[0]));
@@ -531,8 +577,10 @@ static struct sized make_sized(int64_t n, bool gradient)
     test_ok(weir_graph_create(&test_log, &s.g));
     s.c = weir_input(s.g, WEIR_F32, weir_shape(256), "c");
     s.r = weir_input(s.g, WEIR_F32, weir_scalar_shape, "r");
-    weir_loop(&(struct weir_loop_params){.n = n, .carry = &s.c, .n_carry = 1, .body = logistic, .ctx = s.r},
-              &s.out[0], NULL);
+    weir_loop(
+        &(struct weir_loop_params){
+            .n = n, .carry = &s.c, .n_carry = 1, .body = logistic, .ctx = s.r},
+        &s.out[0], NULL);
     if (gradient)
         weir_grad(weir_sum(s.out[0], weir_all_axes, false), &s.r, &s.out[1], 1);
     test_ok(weir_compile(dev, s.out, gradient ? 2 : 1, NULL, &s.p));
@@ -584,10 +632,12 @@ START_TEST(gradient_grows_by_what_it_keeps)
 END_TEST
 
 // In a loop of loops it keeps what the outer one carries, and of one inner loop at a time.
-static void block(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void block(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                  weir_value **y)
 {
-    weir_loop(&(struct weir_loop_params){.n = 32, .carry = c, .n_carry = 1, .body = logistic, .ctx = ctx}, next,
-              NULL);
+    weir_loop(
+        &(struct weir_loop_params){.n = 32, .carry = c, .n_carry = 1, .body = logistic, .ctx = ctx},
+        next, NULL);
 }
 
 START_TEST(loops_of_loops_keep_less)
@@ -595,9 +645,12 @@ START_TEST(loops_of_loops_keep_less)
     weir_graph *g = NULL;
     weir_program *p = NULL;
     test_ok(weir_graph_create(&test_log, &g));
-    weir_value *c = weir_input(g, WEIR_F32, weir_shape(256), "c"), *r = weir_input(g, WEIR_F32, weir_scalar_shape, "r");
+    weir_value *c = weir_input(g, WEIR_F32, weir_shape(256), "c"),
+               *r = weir_input(g, WEIR_F32, weir_scalar_shape, "r");
     weir_value *out[2];
-    weir_loop(&(struct weir_loop_params){.n = 32, .carry = &c, .n_carry = 1, .body = block, .ctx = r}, out, NULL);
+    weir_loop(
+        &(struct weir_loop_params){.n = 32, .carry = &c, .n_carry = 1, .body = block, .ctx = r},
+        out, NULL);
     weir_grad(weir_sum(out[0], weir_all_axes, false), &r, &out[1], 1);
     test_ok(weir_compile(dev, out, 2, NULL, &p));
     struct sized flat = make_sized(1024, true);
@@ -627,8 +680,14 @@ START_TEST(no_iterations)
     none = weir_slice(in.v[XS], 0, 0, 0, 1);
     x[0] = weir_sin(in.v[C0]), x[1] = none, x[2] = in.v[W];
     weir_value *carry[2] = {x[0], weir_cos(in.v[C0])};
-    weir_loop(&(struct weir_loop_params){.n = 0, .carry = carry, .n_carry = 2, .xs = &none, .n_xs = 1, .n_ys = 1,
-                                         .body = cell, .ctx = in.v[W]},
+    weir_loop(&(struct weir_loop_params){.n = 0,
+                                         .carry = carry,
+                                         .n_carry = 2,
+                                         .xs = &none,
+                                         .n_xs = 1,
+                                         .n_ys = 1,
+                                         .body = cell,
+                                         .ctx = in.v[W]},
               v, &ys);
     ck_assert(weir_shape_equal(weir_value_shape(ys), &weir_shape(0, ROWS, WIDTH)));
     weir_vjp(v, &in.v[C0], 1, x, dx, 3);
@@ -662,7 +721,8 @@ struct state_ctx {
     int calls;
 };
 
-static void reads_a_state(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next, weir_value **y)
+static void reads_a_state(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                          weir_value **y)
 {
     struct state_ctx *s = ctx;
     weir_graph *g = weir_value_graph(c[0]);
@@ -681,8 +741,10 @@ START_TEST(states_and_host_calls)
     test_ok(weir_state_create(dev, WEIR_F32, weir_scalar_shape, "s", &s.state));
     test_ok(weir_state_write(s.state, &value));
     weir_value *c = weir_f32(g, 0.5), *v;
-    weir_loop(&(struct weir_loop_params){.n = 4, .carry = &c, .n_carry = 1, .body = reads_a_state, .ctx = &s}, &v,
-              NULL);
+    weir_loop(
+        &(struct weir_loop_params){
+            .n = 4, .carry = &c, .n_carry = 1, .body = reads_a_state, .ctx = &s},
+        &v, NULL);
     weir_assign(s.state, v);
     test_ok(weir_compile(dev, &v, 1, NULL, &p));
     test_ok(weir_run(p, NULL, 0));
@@ -702,7 +764,8 @@ int main(void)
 {
     setenv("CK_FORK", "no", 1); // OpenCL does not survive a fork on every driver
     const char *selector = getenv("WEIR_TEST_DEVICE");
-    struct weir_device_params params = {.log = test_log, .threads = 2, .selector = selector ? selector : "host"};
+    struct weir_device_params params = {
+        .log = test_log, .threads = 2, .selector = selector ? selector : "host"};
     if (weir_device_open(&params, &dev) != WEIR_OK) {
         fprintf(stderr, "%s\n", test_log_text());
         return 1;

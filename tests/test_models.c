@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks whole against PyTorch in double (the unet: diffusers' UNet2DModel; tools/parity/models.py):
-// output and every gradient from given weights. The graph
+// The networks whole against PyTorch in double (the unet: diffusers' UNet2DModel;
+// tools/parity/models.py): output and every gradient from given weights. The graph
 // runs on the double oracle, so what is left is the rounding of constants to f32 (frequencies, 1/n,
 // scales: relative 2^-24 each), at most a few dozen of them on any path: 64 * 2^-24 of the largest
-// magnitude of the tensor is the bound. A gradient that is zero in exact arithmetic (the bias of the
-// keys: softmax does not see it) is left with the rounding of sums of terms as large as any gradient
-// of the network: 2^-40 of that is allowed for (a few thousand terms of 2^-53).
+// magnitude of the tensor is the bound. A gradient that is zero in exact arithmetic (the bias of
+// the
+// keys: softmax does not see it) is left with the rounding of sums of terms as large as any
+// gradient of the network: 2^-40 of that is allowed for (a few thousand terms of 2^-53).
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,7 +46,8 @@ static double *in_memory_order(const struct weir_file_array *a, enum weir_file_l
     return memory;
 }
 
-static void build(struct network *w, const char *file, const struct weir_model *model, struct weir_model_config *config)
+static void build(struct network *w, const char *file, const struct weir_model *model,
+                  struct weir_model_config *config)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", WEIR_TEST_DATA, file);
@@ -53,7 +55,8 @@ static void build(struct network *w, const char *file, const struct weir_model *
     ck_assert_ptr_null(model->configure(config));
     ck_assert_int_eq(weir_params_create(NULL, &w->params), WEIR_OK);
     ck_assert_int_eq(weir_graph_create(NULL, &w->graph), WEIR_OK);
-    struct weir_shape shape = weir_shape(2, config->item.dim[0], config->item.dim[1], config->item.dim[2]);
+    struct weir_shape shape =
+        weir_shape(2, config->item.dim[0], config->item.dim[1], config->item.dim[2]);
     w->x = weir_input(w->graph, WEIR_F32, shape, "in.x");
     w->t = weir_input(w->graph, WEIR_F32, weir_shape(2), "in.t");
     w->label = weir_input(w->graph, WEIR_I32, weir_shape(2), "in.label");
@@ -69,7 +72,8 @@ static void build(struct network *w, const char *file, const struct weir_model *
     ck_assert_msg(!weir_graph_status(w->graph), "%s", weir_graph_message(w->graph));
 }
 
-static void compare(const char *name, const double *got, const double *want, int64_t n, double network)
+static void compare(const char *name, const double *got, const double *want, int64_t n,
+                    double network)
 {
     double most = 0, worst = 0;
     int64_t at = 0;
@@ -80,11 +84,13 @@ static void compare(const char *name, const double *got, const double *want, int
             worst = fabs(got[i] - want[i]);
             at = i;
         }
-    ck_assert_msg(worst <= BOUND * most + CANCELLED * network, "%s[%lld]: %.12g, PyTorch %.12g, largest %.6g", name, (long long)at, got[at],
+    ck_assert_msg(worst <= BOUND * most + CANCELLED * network,
+                  "%s[%lld]: %.12g, PyTorch %.12g, largest %.6g", name, (long long)at, got[at],
                   want[at], most);
 }
 
-static const struct weir_file_array *find(const struct network *w, const char *prefix, const char *name)
+static const struct weir_file_array *find(const struct network *w, const char *prefix,
+                                          const char *name)
 {
     char path[256];
     snprintf(path, sizeof(path), "%s%s", prefix, name);
@@ -131,7 +137,9 @@ static void check(struct network *w)
     weir_value *values[MAX_LEAVES + 1] = { w->y };
     void *out[MAX_LEAVES + 1];
     for (int i = 0; i < w->n; i++) {
-        leaves[i + 4] = (struct weir_eval_leaf) { w->weight[i], in_memory_order(find(w, "", w->weight[i]->name), layout_of(w, i)) };
+        leaves[i + 4] =
+            (struct weir_eval_leaf) { w->weight[i], in_memory_order(find(w, "", w->weight[i]->name),
+                                                                    layout_of(w, i)) };
         values[i + 1] = w->grad[i];
     }
     for (int i = 0; i <= w->n; i++)
@@ -143,7 +151,8 @@ static void check(struct network *w)
     free(want_y);
     for (int i = 0; i < w->n; i++) {
         double *want = in_memory_order(find(w, "grad.", w->weight[i]->name), layout_of(w, i));
-        compare(w->weight[i]->name, out[i + 1], want, weir_shape_size(weir_value_shape(w->grad[i])), network);
+        compare(w->weight[i]->name, out[i + 1], want, weir_shape_size(weir_value_shape(w->grad[i])),
+                network);
         free(want);
         free((void *)leaves[i + 4].data);
     }
@@ -156,8 +165,13 @@ static void check(struct network *w)
 START_TEST(unet_matches_diffusers)
 {
     struct network w = { 0 };
-    struct weir_model_config config = { .item = weir_shape(8, 8, 2), .classes = 3, .width = 4, .mult = { 1, 2, 4 },
-                                        .layers = 2, .groups = 2, .heads = 2 };
+    struct weir_model_config config = { .item = weir_shape(8, 8, 2),
+                                        .classes = 3,
+                                        .width = 4,
+                                        .mult = { 1, 2, 4 },
+                                        .layers = 2,
+                                        .groups = 2,
+                                        .heads = 2 };
     build(&w, "unet.safetensors", &weir_model_unet, &config);
     check(&w);
     finish(&w);
@@ -167,8 +181,9 @@ END_TEST
 START_TEST(dit_matches_pytorch)
 {
     struct network w = { 0 };
-    struct weir_model_config config = { .item = weir_shape(8, 8, 1), .classes = 3, .width = 16, .depth = 2, .heads = 2,
-                                        .patch = 2 };
+    struct weir_model_config config = {
+        .item = weir_shape(8, 8, 1), .classes = 3, .width = 16, .depth = 2, .heads = 2, .patch = 2
+    };
     build(&w, "dit.safetensors", &weir_model_dit, &config);
     check(&w);
     finish(&w);

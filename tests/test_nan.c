@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All NaNs are one value: whatever sign and payload a device's memory holds, outputs, states, files and
-// digests have one. On $WEIR_TEST_DEVICE, else on the host.
+// All NaNs are one value: whatever sign and payload a device's memory holds, outputs, states, files
+// and digests have one. On $WEIR_TEST_DEVICE, else on the host.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +12,15 @@
 #include "weir/nn.h"
 
 // f32, and of the 16 bit types two in a word: NaNs and others, which must stay.
-static const uint32_t odd[] = { 0x7fc00000u, 0xffc00000u, 0x7fffffffu, 0xff812345u, 0x7f800001u, 0x7fd55555u },
-                      plain[] = { 0x7f800000u, 0xff800000u, 0x80000000u, 1, 0x3f800000u, 0xff7fffffu };
-static const uint16_t odd16[2][4] = { { 0x7e00, 0xfe00, 0x7c01, 0xffff }, { 0x7fc0, 0xffc0, 0x7f81, 0xffff } },
-                      plain16[2][4] = { { 0x7c00, 0xfc00, 0x8001, 0xfbff }, { 0x7f80, 0xff80, 0x8001, 0xff7f } },
+static const uint32_t odd[] = { 0x7fc00000u, 0xffc00000u, 0x7fffffffu,
+                                0xff812345u, 0x7f800001u, 0x7fd55555u },
+                      plain[] = {
+                          0x7f800000u, 0xff800000u, 0x80000000u, 1, 0x3f800000u, 0xff7fffffu
+                      };
+static const uint16_t odd16[2][4] = { { 0x7e00, 0xfe00, 0x7c01, 0xffff },
+                                      { 0x7fc0, 0xffc0, 0x7f81, 0xffff } },
+                      plain16[2][4] = { { 0x7c00, 0xfc00, 0x8001, 0xfbff },
+                                        { 0x7f80, 0xff80, 0x8001, 0xff7f } },
                       nan16[2] = { 0x7e00, 0x7fc0 };
 enum { N = 6 };
 
@@ -35,8 +40,10 @@ START_TEST(outputs)
     uint32_t got[2 * N];
     uint16_t got16[8];
     test_ok(weir_graph_create(&test_log, &g));
-    weir_value *a = weir_input(g, WEIR_F32, weir_shape(N), "a"), *b = weir_input(g, WEIR_F32, weir_shape(N), "b");
-    weir_value *h[2], *out[3] = { weir_neg(weir_neg(weir_concat((weir_value *[]) { a, b }, 2, 0))) };
+    weir_value *a = weir_input(g, WEIR_F32, weir_shape(N), "a"),
+               *b = weir_input(g, WEIR_F32, weir_shape(N), "b");
+    weir_value *h[2],
+        *out[3] = { weir_neg(weir_neg(weir_concat((weir_value *[]) { a, b }, 2, 0))) };
     for (int k = 0; k < 2; k++) {
         h[k] = weir_input(g, k ? WEIR_BF16 : WEIR_F16, weir_shape(8), "h");
         out[1 + k] = weir_reshape(weir_reshape(h[k], weir_shape(2, 4)), weir_shape(8));
@@ -47,7 +54,9 @@ START_TEST(outputs)
         memcpy(in16[k], odd16[k], 8);
         memcpy(in16[k] + 4, plain16[k], 8);
     }
-    const struct weir_binding in[] = { { a, odd }, { b, plain }, { h[0], in16[0] }, { h[1], in16[1] } };
+    const struct weir_binding in[] = {
+        { a, odd }, { b, plain }, { h[0], in16[0] }, { h[1], in16[1] }
+    };
     test_ok(weir_run(p, in, 4));
     test_ok(weir_read(p, 0, got));
     check32(got);

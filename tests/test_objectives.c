@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objectives on the double oracle, each row of the list by what is known of it.
 //   loss   the formula once more in plain C, on the random numbers that the graph drew
-//   field  where data are normal with deviation A the best network is known, and so is the path from the
-//          prior's samples to the data's: the field, walked along its own grid, follows it
+//   field  where data are normal with deviation A the best network is known, and so is the path
+//          from the prior's samples to the data's: the field, walked along its own grid, follows it
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,8 @@ static double square(double x)
     return x * x;
 }
 
-// The squared error's weight and target of one element: its term of the loss, given the network's answer
-// to (network_x, network_t).
+// The squared error's weight and target of one element: its term of the loss, given the network's
+// answer to (network_x, network_t).
 struct term {
     double network_x, network_t, weight, scale, shift; // weight (scale answer + shift)²
 };
@@ -31,7 +31,8 @@ struct term {
 // cfm: x = (1 - t) n + t d, |net - (d - n)|²
 static struct term cfm_term(const config *c, double draw, double noise, double data)
 {
-    double t = c->times == WEIR_TIMES_UNIFORM ? draw : 1 / (1 + exp(-(c->time_mean + c->time_std * draw)));
+    double t =
+        c->times == WEIR_TIMES_UNIFORM ? draw : 1 / (1 + exp(-(c->time_mean + c->time_std * draw)));
     return (struct term) { (1 - t) * noise + t * data, t, 1, 1, noise - data };
 }
 
@@ -49,8 +50,10 @@ static double cfm_deviation(const config *c, double t)
 // edm: Karras et al. 2022, table 1: D = skip x + out F(in x, ln(s)/4), weight (s² + d²)/(s d)²
 static struct term edm_term(const config *c, double draw, double noise, double data)
 {
-    double s = exp(c->p_mean + c->p_std * draw), d = c->sigma_data, x = data + s * noise, r = s * s + d * d;
-    return (struct term) { x / sqrt(r), log(s) / 4, r / square(s * d), s * d / sqrt(r), d * d / r * x - data };
+    double s = exp(c->p_mean + c->p_std * draw), d = c->sigma_data, x = data + s * noise,
+           r = s * s + d * d;
+    return (struct term) { x / sqrt(r), log(s) / 4, r / square(s * d), s * d / sqrt(r),
+                           d * d / r * x - data };
 }
 
 static double edm_best(const config *c, double in, double quarter_log)
@@ -74,10 +77,10 @@ static const struct entry {
     double from, to;                                // the grid's ends
 } entries[] = {
     { "cfm", { .times = WEIR_TIMES_UNIFORM }, false, cfm_term, cfm_best, cfm_deviation, 0, 1 },
-    { "cfm", { .times = WEIR_TIMES_LOGIT_NORMAL, .time_mean = .3, .time_std = 1.5 }, true, cfm_term, cfm_best,
-      cfm_deviation, 0, 1 },
-    { "edm", { .p_mean = -1.2, .p_std = 1.2, .sigma_data = .5, .sigma_min = .002, .sigma_max = 80, .rho = 7 }, true,
-      edm_term, edm_best, edm_deviation, 80, .002 },
+    { "cfm", { .times = WEIR_TIMES_LOGIT_NORMAL, .time_mean = .3, .time_std = 1.5 }, true,
+      cfm_term, cfm_best, cfm_deviation, 0, 1 },
+    { "edm", { .p_mean = -1.2, .p_std = 1.2, .sigma_data = .5, .sigma_min = .002, .sigma_max = 80,
+               .rho = 7 }, true, edm_term, edm_best, edm_deviation, 80, .002 },
 };
 
 START_TEST(every_objective_has_an_entry)
@@ -86,7 +89,8 @@ START_TEST(every_objective_has_an_entry)
         bool found = false;
         for (size_t i = 0; i < WEIR_COUNT(entries); i++)
             found |= !strcmp(entries[i].name, weir_objectives[k]->name);
-        ck_assert_msg(found, "objective %s has no entry in tests/test_objectives.c", weir_objectives[k]->name);
+        ck_assert_msg(found, "objective %s has no entry in tests/test_objectives.c",
+                      weir_objectives[k]->name);
     }
 }
 END_TEST
@@ -101,7 +105,8 @@ static weir_value *rows(weir_value *t)
 // .3 x + .7 t: simple, and it tells the two apart
 static weir_value *affine(void *ctx, weir_value *x, weir_value *t, weir_value *label)
 {
-    return weir_add(weir_mul_c(x, .3), weir_broadcast(weir_mul_c(rows(t), .7), *weir_value_shape(x)));
+    return weir_add(weir_mul_c(x, .3),
+                    weir_broadcast(weir_mul_c(rows(t), .7), *weir_value_shape(x)));
 }
 
 START_TEST(the_loss_is_its_formula)
@@ -114,12 +119,13 @@ START_TEST(the_loss_is_its_formula)
         data[i] = A * test_normal(&state);
     test_ok(weir_graph_create(&test_log, &g));
     weir_value *x = weir_input(g, WEIR_F32, weir_shape(ROWS, ITEM), "x");
-    struct weir_random r = { weir_constant(g, WEIR_U32, weir_shape(2), (uint32_t[]) { 3, 4 }), weir_u32(g, 5),
-                             weir_u32(g, 6) };
+    struct weir_random r = { weir_constant(g, WEIR_U32, weir_shape(2), (uint32_t[]) { 3, 4 }),
+                             weir_u32(g, 5), weir_u32(g, 6) };
     struct weir_net net = { affine, NULL };
     struct weir_shape n = weir_shape(ROWS);
     weir_value *out[] = { weir_objective_find(e->name)->loss(&e->c, &net, &r, x, NULL),
-                          weir_random_normal(r.seed, r.step, r.row0, weir_shape(ROWS, ITEM), "noise"),
+                          weir_random_normal(r.seed, r.step, r.row0, weir_shape(ROWS, ITEM),
+                                             "noise"),
                           e->normal_draw ? weir_random_normal(r.seed, r.step, r.row0, n, "time")
                                          : weir_random_uniform(r.seed, r.step, r.row0, n, "time") };
     struct weir_eval_leaf leaf = { x, data };
@@ -129,14 +135,16 @@ START_TEST(the_loss_is_its_formula)
         want += t.weight * square(t.scale * (.3 * t.network_x + .7 * t.network_t) + t.shift) / ALL;
     }
     // Fewer than 100 roundings a term; the difference in the square loses less than two digits.
-    ck_assert_msg(fabs(loss - want) <= 1e4 * 0x1p-53 * want, "%s: loss %.17g, should be %.17g", e->name, loss, want);
+    ck_assert_msg(fabs(loss - want) <= 1e4 * 0x1p-53 * want, "%s: loss %.17g, should be %.17g",
+                  e->name, loss, want);
     weir_graph_destroy(&g);
 }
 END_TEST
 
 // --- the field ---
 
-// The best network, evaluated on the host: one row of one element, whose values the test reads step by step.
+// The best network, evaluated on the host: one row of one element, whose values the test reads step
+// by step.
 struct asked {
     weir_value *x, *t, *answer;
 };
@@ -158,11 +166,13 @@ static double field_at(const struct entry *e, double x, double s, double *denois
     test_ok(weir_graph_create(&test_log, &g));
     struct asked a = { .answer = weir_input(g, WEIR_F32, weir_shape(1, 1), "answer") };
     struct weir_net net = { recorded, &a };
-    weir_value *vx = weir_input(g, WEIR_F32, weir_shape(1, 1), "x"), *vs = weir_input(g, WEIR_F32, weir_shape(1), "s");
+    weir_value *vx = weir_input(g, WEIR_F32, weir_shape(1, 1), "x"),
+               *vs = weir_input(g, WEIR_F32, weir_shape(1), "s");
     weir_value *out[] = { o->field(&e->c, &net, vx, vs, NULL),
                           o->denoise ? o->denoise(&e->c, &net, vx, vs, NULL) : vx };
     struct weir_eval_leaf leaves[] = { { vx, &x }, { vs, &s }, { a.answer, &answer } };
-    test_ok(weir_eval((weir_value *[]) { a.x, a.t }, 2, WEIR_ISA_F64, 1, leaves, 2, (void *[]) { &xt[0], &xt[1] }));
+    test_ok(weir_eval((weir_value *[]) { a.x, a.t }, 2, WEIR_ISA_F64, 1, leaves, 2,
+                      (void *[]) { &xt[0], &xt[1] }));
     answer = e->best(&e->c, xt[0], xt[1]);
     test_ok(weir_eval(out, 2, WEIR_ISA_F64, 1, leaves, 3, (void *[]) { &dx, denoised }));
     weir_graph_destroy(&g);
@@ -197,10 +207,12 @@ START_TEST(the_field_leads_the_prior_to_the_data)
     ck_assert_double_eq(to, e->to);
     double want = start * e->deviation(&e->c, to) / e->deviation(&e->c, from);
     // Order 4: what is left of the error is a fifteenth of what halving the step changed.
-    ck_assert_msg(fabs(fine - want) <= fabs(coarse - fine) / 7 + 1e-14, "%s: ends at %.12g, should be %.12g (coarse %.12g)",
-                  e->name, fine, want, coarse);
-    ck_assert_msg(fabs(fine - want) <= 1e-3 * want, "%s: the grid is too coarse to show anything", e->name);
-    ck_assert_double_eq_tol(start, e->deviation(&e->c, from), 1e-4 * start); // edm's prior leaves the data out
+    ck_assert_msg(fabs(fine - want) <= fabs(coarse - fine) / 7 + 1e-14,
+                  "%s: ends at %.12g, should be %.12g (coarse %.12g)", e->name, fine, want, coarse);
+    ck_assert_msg(fabs(fine - want) <= 1e-3 * want, "%s: the grid is too coarse to show anything",
+                  e->name);
+    // edm's prior leaves the data out
+    ck_assert_double_eq_tol(start, e->deviation(&e->c, from), 1e-4 * start);
 }
 END_TEST
 

@@ -82,7 +82,8 @@ END_TEST
 START_TEST(host_is_within_bounds)
 {
     const struct weir_op *op = row(_i);
-    if (!op || !op->cases || op->cls == WEIR_OP_LOOP) // its rows have theirs; test_loop has its bits
+    if (!op || !op->cases || op->cls == WEIR_OP_LOOP) // its rows have theirs; test_loop has its
+                                                      // bits
         return;
     double worst = 0;
     int cases = 0;

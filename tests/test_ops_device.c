@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every op row by every one of its cases on one device: the bits of the host's loop nests (all NaNs
-// being one value), fused and unfused. All cases of a row are one program. It runs with every tensor,
-// intermediates and scratch too, between guards (weir_compile_params.guards), and fused once more with
-// memory planned as usual. Memory is poisoned before each run with two patterns in turn, and inputs and
-// constants are compared afterwards.
+// being one value), fused and unfused. All cases of a row are one program. It runs with every
+// tensor, intermediates and scratch too, between guards (weir_compile_params.guards), and fused
+// once more with memory planned as usual. Memory is poisoned before each run with two patterns in
+// turn, and inputs and constants are compared afterwards.
 //
 //   test-ops-device SELECTOR [MASK [NAME [DUMP]]]
 //
-// SELECTOR: as weir_device_open takes it; exits 77 where there is no such device. `planned`: nothing runs, the
-// kernels of a GPU that is not here are written to DUMP (tests/offline.sh compiles them).
-// MASK: `all`, or the features to hide: grouped; or with each eighth case only, since they change a few
-// lines of the same kernels, nofma, nodiv, noderef, noloops, nosub; `nofma+` takes every case.
+// SELECTOR: as weir_device_open takes it; exits 77 where there is no such device. `planned`:
+// nothing runs, the kernels of a GPU that is not here are written to DUMP (tests/offline.sh
+// compiles them).
+// MASK: `all`, or the features to hide: grouped; or with each eighth case only, since they change a
+// few lines of the same kernels, nofma, nodiv, noderef, noloops, nosub; `nofma+` takes every case.
 // NAME: only this row ("": all). DUMP: the folder for the texts of its compilation.
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,8 +202,11 @@ static uint32_t mask_of(const char *name)
 
 static bool open_device(const char *selector, uint32_t mask)
 {
-    struct weir_device_params params = { .log = test_log, .caps_mask = mask, .selector = selector,
-                                         .planned = strcmp(selector, "planned") ? NULL : &weir_caps_gpu };
+    struct weir_device_params params = { .log = test_log,
+                                         .caps_mask = mask,
+                                         .selector = selector,
+                                         .planned =
+                                             strcmp(selector, "planned") ? NULL : &weir_caps_gpu };
     enum weir_status status = weir_device_open(&params, &dev);
     if (status == WEIR_NODEVICE)
         return false;

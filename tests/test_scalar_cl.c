@@ -320,8 +320,8 @@ static void compare_dense(void)
     ck_assert_msg(run >= 20 * DENSE_CHUNKS, "%d functions only", run / DENSE_CHUNKS);
 }
 
-// Mesa's llvmpipe compiles sixteen lanes slowly and is slow at one: what takes it minutes is the slow
-// suite's (an argument "every").
+// Mesa's llvmpipe compiles sixteen lanes slowly and is slow at one: what takes it minutes is the
+// slow suite's (an argument "every").
 static int slow_compiler(void)
 {
     return !every && strstr(cl.name, "llvmpipe") != NULL;
@@ -342,11 +342,13 @@ START_TEST(sixteen_lanes)
 }
 END_TEST
 
-// Every function of one float over 2^24 inputs, as tests/test_scalar.c has it for C against the oracle.
+// Every function of one float over 2^24 inputs, as tests/test_scalar.c has it for C against the
+// oracle.
 START_TEST(dense)
 {
     if (!cl.context || slow_compiler())
-        printf("# skipped: %s\n", cl.context ? "2^24 inputs are in the slow suite" : "no OpenCL device");
+        printf("# skipped: %s\n",
+               cl.context ? "2^24 inputs are in the slow suite" : "no OpenCL device");
     else
         compare_dense();
 }

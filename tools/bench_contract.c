@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench op: matrix products, convolutions and attention, in the shapes of the recipes and those people
-// compare.
+// weir bench op: matrix products, convolutions and attention, in the shapes of the recipes and
+// those people compare.
 #include "bench.h"
 
 // (m, n, k): (m, k) (k, n), the first or the second operand transposed in memory.
@@ -44,8 +44,8 @@ static int side_out(const struct bench_row *r)
 static struct weir_conv_params conv_params(const struct bench_row *r)
 {
     int pad = r->size[KERNEL] / 2;
-    return (struct weir_conv_params) { .stride = { r->size[STRIDE], r->size[STRIDE] }, .pad_lo = { pad, pad },
-                                       .pad_hi = { pad, pad } };
+    return (struct weir_conv_params) { .stride = { r->size[STRIDE], r->size[STRIDE] },
+                                       .pad_lo = { pad, pad }, .pad_hi = { pad, pad } };
 }
 
 static weir_value *image(struct bench_graph *b, const struct bench_row *r)
@@ -60,7 +60,8 @@ static weir_value *result(struct bench_graph *b, const struct bench_row *r)
 
 static weir_value *weight(struct bench_graph *b, const struct bench_row *r)
 {
-    return bench_operand(b, weir_shape(r->size[OUT], r->size[KERNEL], r->size[KERNEL], r->size[IN]));
+    const int *s = r->size;
+    return bench_operand(b, weir_shape(s[OUT], s[KERNEL], s[KERNEL], s[IN]));
 }
 
 static void conv(struct bench_graph *b, const struct bench_row *r)
@@ -74,17 +75,19 @@ static void conv(struct bench_graph *b, const struct bench_row *r)
 static void conv_input_grad(struct bench_graph *b, const struct bench_row *r)
 {
     struct weir_conv_params p = conv_params(r);
+    int64_t side[] = { r->size[SIDE], r->size[SIDE] };
     weir_value *dy = result(b, r), *w = weight(b, r);
     if (!b->status)
-        bench_result(b, weir_conv_input_grad(dy, w, (int64_t[]) { r->size[SIDE], r->size[SIDE] }, &p));
+        bench_result(b, weir_conv_input_grad(dy, w, side, &p));
 }
 
 static void conv_weight_grad(struct bench_graph *b, const struct bench_row *r)
 {
     struct weir_conv_params p = conv_params(r);
+    int64_t kernel[] = { r->size[KERNEL], r->size[KERNEL] };
     weir_value *x = image(b, r), *dy = result(b, r);
     if (!b->status)
-        bench_result(b, weir_conv_weight_grad(x, dy, (int64_t[]) { r->size[KERNEL], r->size[KERNEL] }, &p));
+        bench_result(b, weir_conv_weight_grad(x, dy, kernel, &p));
 }
 
 // Each gradient is as much work as the result.
@@ -112,15 +115,19 @@ static double attention_flop(const struct bench_row *r)
     return (r->gradients ? 7 : 2) * product;
 }
 
-#define MATMUL(kind, ...) { "matmul_" #kind " %dx%dx%d", matmul_##kind, matmul_flop, { __VA_ARGS__ } }
+#define MATMUL(kind, ...) \
+    { "matmul_" #kind " %dx%dx%d", matmul_##kind, matmul_flop, { __VA_ARGS__ } }
 #define SQUARE(n) MATMUL(nn, n, n, n), MATMUL(nt, n, n, n), MATMUL(tn, n, n, n)
-// A layer of a network on m rows, k features to n: forward, gradient of its input, gradient of its weights.
+// A layer of a network on m rows, k features to n: forward, gradient of its input, gradient of its
+// weights.
 #define LAYER(m, n, k) MATMUL(nt, m, n, k), MATMUL(nn, m, k, n), MATMUL(tn, n, k, m)
 const struct bench_row bench_gemm_rows[] = {
     SQUARE(384), SQUARE(512), SQUARE(1024), SQUARE(2048),
-    LAYER(12544, 576, 192), LAYER(12544, 192, 192), LAYER(12544, 768, 192), LAYER(12544, 192, 768), // dit: tokens
-    LAYER(12544, 4, 192), LAYER(64, 192, 256), LAYER(64, 192, 192), LAYER(64, 1152, 192), // output, conditions
-    LAYER(3136, 384, 128), LAYER(3136, 128, 128), LAYER(64, 128, 32), LAYER(64, 128, 128), // unet
+    // dit: tokens; output, conditions
+    LAYER(12544, 576, 192), LAYER(12544, 192, 192), LAYER(12544, 768, 192), LAYER(12544, 192, 768),
+    LAYER(12544, 4, 192), LAYER(64, 192, 256), LAYER(64, 192, 192), LAYER(64, 1152, 192),
+    // unet
+    LAYER(3136, 384, 128), LAYER(3136, 128, 128), LAYER(64, 128, 32), LAYER(64, 128, 128),
     { 0 },
 };
 
@@ -132,10 +139,12 @@ const struct bench_row bench_gemm_rows[] = {
     { "conv_input_grad" SHAPE, conv_input_grad, conv_flop, { __VA_ARGS__ } },   \
     { "conv_weight_grad" SHAPE, conv_weight_grad, conv_flop, { __VA_ARGS__ } }
 const struct bench_row bench_conv_rows[] = {
-    CONV(64, 28, 32, 32, 3, 1), CONV(64, 14, 64, 64, 3, 1), CONV(64, 7, 128, 128, 3, 1), CONV(64, 32, 128, 128, 3, 1),
-    CONV(64, 28, 32, 32, 3, 2), CONV(64, 14, 64, 128, 1, 1), CONV(64, 28, 1, 32, 3, 1),
-    CONV_PARTS(64, 28, 32, 32, 3, 1), CONV_PARTS(64, 14, 64, 64, 3, 1), CONV_PARTS(64, 7, 128, 128, 3, 1),
-    CONV_PARTS(64, 28, 32, 32, 3, 2), CONV_PARTS(64, 14, 64, 128, 1, 1), CONV_PARTS(64, 28, 1, 32, 3, 1),
+    CONV(64, 28, 32, 32, 3, 1), CONV(64, 14, 64, 64, 3, 1), CONV(64, 7, 128, 128, 3, 1),
+    CONV(64, 32, 128, 128, 3, 1), CONV(64, 28, 32, 32, 3, 2), CONV(64, 14, 64, 128, 1, 1),
+    CONV(64, 28, 1, 32, 3, 1),
+    CONV_PARTS(64, 28, 32, 32, 3, 1), CONV_PARTS(64, 14, 64, 64, 3, 1),
+    CONV_PARTS(64, 7, 128, 128, 3, 1), CONV_PARTS(64, 28, 32, 32, 3, 2),
+    CONV_PARTS(64, 14, 64, 128, 1, 1), CONV_PARTS(64, 28, 1, 32, 3, 1),
     CONV_PARTS(64, 28, 32, 1, 3, 1),
     { 0 },
 };

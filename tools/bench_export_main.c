@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of a program of `weir bench export` that is the same for every kernel: the macros and tables it uses
-// (NAME, KERNEL, OPTIONS, SOURCE_SIZE, WHERE, IN_STEP_MS, LOCAL, N_INTS; sizes, args, ints, global) stand above it.
+// The part of a program of `weir bench export` that is the same for every kernel: the macros and
+// tables it uses (NAME, KERNEL, OPTIONS, SOURCE_SIZE, WHERE, IN_STEP_MS, LOCAL, N_INTS; sizes,
+// args, ints, global) stand above it.
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <stdio.h>
@@ -87,7 +88,8 @@ static cl_mem make_buffer(cl_context context, cl_command_queue queue, size_t siz
     cl_float one = 1;
     cl_mem buffer = clCreateBuffer(context, CL_MEM_READ_WRITE, size, NULL, &code);
     check(code, "clCreateBuffer");
-    check(clEnqueueFillBuffer(queue, buffer, &one, sizeof(one), 0, size, 0, NULL, NULL), "clEnqueueFillBuffer");
+    check(clEnqueueFillBuffer(queue, buffer, &one, sizeof(one), 0, size, 0, NULL, NULL),
+          "clEnqueueFillBuffer");
     return buffer;
 }
 
@@ -96,7 +98,8 @@ static void set_args(cl_kernel kernel, const cl_mem *buffers)
     cl_uint arg = 0;
     for (size_t i = 0; i < COUNT(args); i++) {
         cl_ulong offset = args[i].offset;
-        check(clSetKernelArg(kernel, arg++, sizeof(cl_mem), &buffers[args[i].buffer]), "clSetKernelArg");
+        check(clSetKernelArg(kernel, arg++, sizeof(cl_mem), &buffers[args[i].buffer]),
+              "clSetKernelArg");
         check(clSetKernelArg(kernel, arg++, sizeof(offset), &offset), "clSetKernelArg");
     }
     for (int i = 0; i < N_INTS; i++)
@@ -121,13 +124,14 @@ int main(int argc, char **argv)
     check(clFinish(queue), "clFinish");
     for (int i = -2; i < RUNS; i++) { // two to warm up
         double start = now();
-        check(clEnqueueNDRangeKernel(queue, kernel, 3, NULL, global, LOCAL, 0, NULL, NULL), "clEnqueueNDRangeKernel");
+        check(clEnqueueNDRangeKernel(queue, kernel, 3, NULL, global, LOCAL, 0, NULL, NULL),
+              "clEnqueueNDRangeKernel");
         check(clFinish(queue), "clFinish");
         s[i < 0 ? 0 : i] = now() - start;
     }
     qsort(s, RUNS, sizeof(*s), by_size);
     clGetDeviceInfo(device, CL_DEVICE_NAME, sizeof(name) - 1, name, NULL);
-    printf(KERNEL " on %s: %.3f ms, median of %d; %.3f ms in the step on " WHERE "\n", name, 1e3 * s[RUNS / 2], RUNS,
-           IN_STEP_MS);
+    printf(KERNEL " on %s: %.3f ms, median of %d; %.3f ms in the step on " WHERE "\n", name,
+           1e3 * s[RUNS / 2], RUNS, IN_STEP_MS);
     return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench compare: two result files of --json beside each other, row by row. The devices may differ.
+// weir bench compare: two result files of --json beside each other, row by row. The devices may
+// differ.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +27,10 @@ static enum weir_status load(const struct bench_params *p, const char *path, str
     if (status)
         return status;
     out->rows = json_object_get(out->root, "rows");
-    if (schema != BENCH_SCHEMA || !json_is_array(out->rows) || !json_is_object(json_object_get(out->root, "device")))
-        return weir_fail(&p->log, WEIR_INVALID, "%s: not a result file of `weir bench --json` of schema %d", path,
+    if (schema != BENCH_SCHEMA || !json_is_array(out->rows) ||
+        !json_is_object(json_object_get(out->root, "device")))
+        return weir_fail(&p->log, WEIR_INVALID,
+                         "%s: not a result file of `weir bench --json` of schema %d", path,
                          BENCH_SCHEMA);
     return WEIR_OK;
 }
@@ -64,13 +67,15 @@ static void show_head(const struct result *r, char letter)
     const json_t *device = json_object_get(r->root, "device");
     const char *name = json_string_value(json_object_get(device, "name"));
     const char *platform = json_string_value(json_object_get(device, "platform"));
-    printf("%c: %s, %s, %s\n", letter, r->path, name ? name : "?", platform && *platform ? platform : "no platform");
+    printf("%c: %s, %s, %s\n", letter, r->path, name ? name : "?",
+           platform && *platform ? platform : "no platform");
 }
 
 // A row of `roofline`: a rate, or a launch's seconds.
 static void show_values(const char *name, const json_t *a, const json_t *b)
 {
-    double x = json_number_value(json_object_get(a, "value")), y = json_number_value(json_object_get(b, "value"));
+    double x = json_number_value(json_object_get(a, "value")),
+           y = json_number_value(json_object_get(b, "value"));
     if (x > 0 && y > 0)
         printf("%-44s %13.4g %13.4g %7.3f\n", name, x, y, x / y);
 }
@@ -90,7 +95,8 @@ static double show_row(const char *name, const json_t *a, const json_t *b)
         median[k] = bench_median(s, n);
         bench_drift_note(s, n, note[k], sizeof(note[k]));
     }
-    printf("%-44s %10.3f ms %10.3f ms %7.3f", name, 1e3 * median[0], 1e3 * median[1], median[0] / median[1]);
+    printf("%-44s %10.3f ms %10.3f ms %7.3f", name, 1e3 * median[0], 1e3 * median[1],
+           median[0] / median[1]);
     for (int k = 0; k < 2; k++)
         if (note[k][0])
             printf("  %c%s", 'A' + k, note[k] + 1);

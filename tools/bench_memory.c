@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench op: what memory bounds: softmax, norms with their activations, activations, the optimizer,
-// random numbers. Bandwidth counts operands and results once, so extra passes show as a lower figure. A
-// row "and gradients" has the result and, from its gradient, those of all operands in one program.
+// weir bench op: what memory bounds: softmax, norms with their activations, activations, the
+// optimizer, random numbers. Bandwidth counts operands and results once, so extra passes show as a
+// lower figure. A row "and gradients" has the result and, from its gradient, those of all operands
+// in one program.
 #include "bench.h"
 #include "weir/optim.h"
 
@@ -49,12 +50,13 @@ static void group_norm_silu(struct bench_graph *b, const struct bench_row *r)
 
 static void normal(struct bench_graph *b, const struct bench_row *r)
 {
-    weir_value *seed = weir_constant(b->g, WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 2 }), *zero = weir_u32(b->g, 0);
+    weir_value *seed = weir_constant(b->g, WEIR_U32, weir_shape(2), (uint32_t[]) { 1, 2 }),
+               *zero = weir_u32(b->g, 0);
     bench_result(b, weir_random_normal(seed, zero, zero, bench_shape(r), "bench"));
 }
 
-// Parameter, gradient, two moments, moving average: five read, four written; the gradient once more for its
-// norm, which scales it.
+// Parameter, gradient, two moments, moving average: five read, four written; the gradient once more
+// for its norm, which scales it.
 static void adamw(struct bench_graph *b, const struct bench_row *r)
 {
     const struct weir_optimizer *o = &weir_optimizer_adamw;

@@ -66,14 +66,16 @@ static weir_value *table_of(struct bench_graph *b, const struct bench_row *r)
 
 static void take(struct bench_graph *b, const struct bench_row *r)
 {
-    weir_value *table = table_of(b, r), *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
+    weir_value *table = table_of(b, r);
+    weir_value *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
     if (!b->status)
         bench_result(b, weir_take(table, index, 0));
 }
 
 static void scatter_add(struct bench_graph *b, const struct bench_row *r)
 {
-    weir_value *table = table_of(b, r), *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
+    weir_value *table = table_of(b, r);
+    weir_value *index = bench_indices(b, weir_shape(r->size[0]), r->size[2]);
     weir_value *updates = bench_operand(b, weir_shape(r->size[0], r->size[1]));
     if (!b->status)
         bench_result(b, weir_scatter_add(table, index, updates, 0));
@@ -83,11 +85,12 @@ static void dynamic_slice(struct bench_graph *b, const struct bench_row *r)
 {
     weir_value *x = one(b, r), *start = bench_indices(b, weir_shape(2), 2);
     if (!b->status)
-        bench_result(b, weir_dynamic_slice(x, start, (int64_t[]) { r->size[0] / 2, r->size[1] / 2 }));
+        bench_result(b,
+                     weir_dynamic_slice(x, start, (int64_t[]) { r->size[0] / 2, r->size[1] / 2 }));
 }
 
-// (matrices, n): symmetric, what is beside the diagonal smaller than 1, n + 1 on it: positive definite. It is
-// an operand, so that no more than the operation on it is timed.
+// (matrices, n): symmetric, what is beside the diagonal smaller than 1, n + 1 on it: positive
+// definite. It is an operand, so that no more than the operation on it is timed.
 static weir_value *definite(struct bench_graph *b, const struct bench_row *r)
 {
     int64_t n = r->size[1], all = r->size[0] * n * n;
@@ -142,7 +145,8 @@ static double solve_flop(const struct bench_row *r)
     return cube(r);
 }
 
-static void iteration(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next, weir_value **y)
+static void iteration(void *ctx, weir_value *const *carry, weir_value *const *x, weir_value **next,
+                      weir_value **y)
 {
     (void)ctx;
     (void)x;
@@ -156,7 +160,10 @@ static void loop(struct bench_graph *b, const struct bench_row *r)
     weir_value *x = bench_operand(b, weir_shape(r->size[1])), *end;
     if (b->status)
         return;
-    weir_loop(&(struct weir_loop_params) { .n = r->size[0], .carry = &x, .n_carry = 1, .body = iteration }, &end, NULL);
+    weir_loop(
+        &(struct weir_loop_params) {
+            .n = r->size[0], .carry = &x, .n_carry = 1, .body = iteration },
+        &end, NULL);
     bench_result(b, end);
 }
 
@@ -169,7 +176,8 @@ static double loop_flop(const struct bench_row *r)
 static void matmul_batched(struct bench_graph *b, const struct bench_row *r)
 {
     const int *s = r->size;
-    weir_value *x = bench_operand(b, weir_shape(s[0], s[1], s[3])), *y = bench_operand(b, weir_shape(s[0], s[3], s[2]));
+    weir_value *x = bench_operand(b, weir_shape(s[0], s[1], s[3])),
+               *y = bench_operand(b, weir_shape(s[0], s[3], s[2]));
     if (!b->status)
         bench_result(b, weir_matmul(x, y, false, false));
 }
@@ -204,7 +212,8 @@ static void attention_causal(struct bench_graph *b, const struct bench_row *r)
         return;
     weir_value *row = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 0);
     weir_value *column = weir_iota(b->g, WEIR_I32, weir_shape(n, n), 1);
-    weir_value *mask = weir_broadcast(weir_ge(row, column), weir_shape(r->size[0], r->size[1], n, n));
+    weir_value *mask =
+        weir_broadcast(weir_ge(row, column), weir_shape(r->size[0], r->size[1], n, n));
     bench_result(b, weir_attention(in[0], in[1], in[2], mask, 0));
 }
 

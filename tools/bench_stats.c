@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench: medians, spread and drift of timed runs, the rows of the result file, the progress line.
+// weir bench: medians, spread and drift of timed runs, the rows of the result file, the progress
+// line.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,8 @@ const char *bench_drift_note(const double *s, int n, char *dst, size_t size)
     return dst;
 }
 
-void bench_add_row(const struct bench_params *p, const char *name, const double *s, int n, json_t *more)
+void bench_add_row(const struct bench_params *p, const char *name, const double *s, int n,
+                   json_t *more)
 {
     json_t *row = json_object(), *times = json_array();
     for (int i = 0; i < n; i++)

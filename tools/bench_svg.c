@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench op --svg: the roofline of this device with a point for each row. Work per byte to the right, work
-// per second upwards, both on logarithmic axes; an instruction counts as two FLOP, as a fused multiply-add does.
+// weir bench op --svg: the roofline of this device with a point for each row. Work per byte to the
+// right, work per second upwards, both on logarithmic axes; an instruction counts as two FLOP, as a
+// fused multiply-add does.
 #include <math.h>
 #include <stdlib.h>
 
@@ -30,8 +31,9 @@ static double at_y(const struct plot *p, double rate)
 
 static void grid_line(struct plot *p, double x1, double y1, double x2, double y2)
 {
-    weir_strbuf_printf(&p->text, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x1, y1,
-                       x2, y2);
+    weir_strbuf_printf(&p->text,
+                       "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n",
+                       x1, y1, x2, y2);
 }
 
 // `how`: further attributes.
@@ -69,9 +71,12 @@ static void roof(struct plot *p, double bandwidth, double peak, const char *name
     double knee = peak / bandwidth, from = exp2(p->x0);
     if (bandwidth * from < pow(10, p->y0)) // below the picture: begin where it comes in
         from = pow(10, p->y0) / bandwidth;
-    weir_strbuf_printf(&p->text, "<polyline points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\" fill=\"none\" stroke=\"#333\" "
-                       "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", at_x(p, from), at_y(p, bandwidth * from),
-                       at_x(p, knee), at_y(p, peak), at_x(p, exp2(p->x1)), at_y(p, peak), dashed ? "7 5" : "none");
+    weir_strbuf_printf(
+        &p->text,
+        "<polyline points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\" fill=\"none\" stroke=\"#333\" "
+        "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n",
+        at_x(p, from), at_y(p, bandwidth * from), at_x(p, knee), at_y(p, peak),
+        at_x(p, exp2(p->x1)), at_y(p, peak), dashed ? "7 5" : "none");
     double middle = sqrt(from * knee);
     if (dashed) // the upper one: its name above it, the other's below
         open_text(p, at_x(p, middle) - 8, at_y(p, bandwidth * middle) - 8, END);
@@ -92,11 +97,13 @@ static void plain(struct weir_strbuf *t, const char *s)
 
 static void point(struct plot *p, const struct bench_point *at)
 {
-    weir_strbuf_printf(&p->text, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
-                       at_x(p, at->work / at->bytes), at_y(p, at->work / at->s), at->table->color);
+    weir_strbuf_printf(
+        &p->text,
+        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\" fill-opacity=\".75\"><title>",
+        at_x(p, at->work / at->bytes), at_y(p, at->work / at->s), at->table->color);
     plain(&p->text, at->name);
-    weir_strbuf_printf(&p->text, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n", 1e3 * at->s,
-                       1e-9 * at->work / at->s, 1e-9 * at->bytes / at->s);
+    weir_strbuf_printf(&p->text, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s</title></circle>\n",
+                       1e3 * at->s, 1e-9 * at->work / at->s, 1e-9 * at->bytes / at->s);
 }
 
 static void points(struct plot *p, const struct bench_point *at, int n)
@@ -117,13 +124,17 @@ enum weir_status bench_svg(const struct bench_params *p, const struct bench_poin
 {
     const struct bench_roof *r = &p->roof;
     if (!(r->flops > 0 && r->copy > 0 && r->cached > 0))
-        return weir_fail(&p->log, WEIR_UNSUPPORTED, "--svg: the host has no roofline to draw (--device opencl:0)");
+        return weir_fail(&p->log, WEIR_UNSUPPORTED,
+                         "--svg: the host has no roofline to draw (--device opencl:0)");
     double top = ceil(log10(1.5 * r->flops));
     struct plot plot = { .x0 = -4, .x1 = 10, .y0 = top - 4, .y1 = top };
     struct weir_strbuf *t = &plot.text;
-    weir_strbuf_printf(t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
-                       "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"15\">\n"
-                       "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT);
+    weir_strbuf_printf(
+        t,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+        "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"15\">\n"
+        "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
+        WIDTH, HEIGHT, WIDTH, HEIGHT);
     open_text(&plot, LEFT + 20, 24, "font-size=\"17\"");
     plain(t, weir_device_info(p->dev)->name);
     weir_strbuf_puts(t, ", ");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench: what the system says of clocks and temperature, so that a result file shows a machine that
-// slowed down. Nothing where /sys has nothing (containers, many virtual machines).
+// weir bench: what the system says of clocks and temperature, so that a result file shows a machine
+// that slowed down. Nothing where /sys has nothing (containers, many virtual machines).
 #include <glob.h>
 #include <stdio.h>
 
@@ -39,8 +39,10 @@ json_t *bench_system(const char *root)
     json_t *out = json_object();
     read_all(root, "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq", 1e-3, &cpu); // kHz
     read_all(root, "class/drm/card[0-9]*/gt_cur_freq_mhz", 1, &gpu);                     // i915
-    read_all(root, "class/drm/card[0-9]*/device/hwmon/hwmon*/freq1_input", 1e-6, &gpu);  // amdgpu, Hz
-    read_all(root, "class/thermal/thermal_zone*/temp", 1e-3, &heat);                     // thousandths of a degree
+    // amdgpu, Hz
+    read_all(root, "class/drm/card[0-9]*/device/hwmon/hwmon*/freq1_input", 1e-6, &gpu);
+    // thousandths of a degree
+    read_all(root, "class/thermal/thermal_zone*/temp", 1e-3, &heat);
     read_all(root, "class/hwmon/hwmon*/temp*_input", 1e-3, &heat);
     if (cpu.n)
         json_object_set_new(out, "cpu_mhz", json_real(cpu.sum / cpu.n));

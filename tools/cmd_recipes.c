@@ -61,7 +61,8 @@ const struct weir_command weir_command_recipes = {
 
 static int run_list(int argc, char **argv)
 {
-    static const char *const kinds[] = { "models", "objectives", "solvers", "optimizers", "data", NULL };
+    static const char *const kinds[] = { "models",     "objectives", "solvers",
+                                         "optimizers", "data",       NULL };
     const char *words[1];
     int n_words;
     if (!cli_parse(&weir_command_list, argc, argv, NULL, 0, words, 1, &n_words))

@@ -5,7 +5,8 @@
 
 #include "cli.h"
 
-extern const struct weir_command weir_command_devices, weir_command_train, weir_command_sample, weir_command_eval,
-    weir_command_inspect, weir_command_recipes, weir_command_list, weir_command_bench;
+extern const struct weir_command weir_command_devices, weir_command_train, weir_command_sample,
+    weir_command_eval, weir_command_inspect, weir_command_recipes, weir_command_list,
+    weir_command_bench;
 
 #endif

@@ -14,14 +14,18 @@ static const struct weir_command *const commands[] = {
 
 static void help(FILE *to)
 {
-    fprintf(to, "weir %s: trains and samples flow and diffusion models on any OpenCL device, the same bits on each\n\n"
-                "usage: weir COMMAND [ARGUMENTS]\n\n", weir_version());
+    fprintf(to,
+            "weir %s: trains and samples flow and diffusion models on any OpenCL device, the same "
+            "bits on each\n\n"
+            "usage: weir COMMAND [ARGUMENTS]\n\n",
+            weir_version());
     for (int i = 0; commands[i]; i++)
         fprintf(to, "  %-9s %-34s %s\n", commands[i]->name, commands[i]->args, commands[i]->desc);
-    fprintf(to, "\n  weir COMMAND --help    options of one command\n"
-                "  weir --version\n\n"
-                "exit codes: 0 done, 1 failed, 2 wrong arguments or recipe, 3 no such device,\n"
-                "            4 a loss or gradient was not finite, 130/143 interrupted (state saved)\n");
+    fprintf(to,
+            "\n  weir COMMAND --help    options of one command\n"
+            "  weir --version\n\n"
+            "exit codes: 0 done, 1 failed, 2 wrong arguments or recipe, 3 no such device,\n"
+            "            4 a loss or gradient was not finite, 130/143 interrupted (state saved)\n");
 }
 
 int main(int argc, char **argv)

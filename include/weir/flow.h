@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flow matching and diffusion: objectives, solvers, guidance, likelihood. One row each; networks come
-// in as callbacks. Axis 0 of every tensor is the row (the sample).
+// Flow matching and diffusion: objectives, solvers, guidance, likelihood. One row each; networks
+// come in as callbacks. Axis 0 of every tensor is the row (the sample).
 //
-// Time. Flows: t = 0 is noise, t = 1 is data. Diffusion (edm): the variable is the noise level sigma,
-// from sigma_max down to 0.
+// Time. Flows: t = 0 is noise, t = 1 is data. Diffusion (edm): the variable is the noise level
+// sigma, from sigma_max down to 0.
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
@@ -41,17 +41,18 @@ extern const struct weir_objective_config weir_objective_defaults; // Karras et 
 struct weir_objective {
     const char *name, *desc;
     // Scalar mean loss of a batch.
-    weir_value *(*loss)(const struct weir_objective_config *c, const struct weir_net *net, const struct weir_random *r,
-                        weir_value *data, weir_value *label);
+    weir_value *(*loss)(const struct weir_objective_config *c, const struct weir_net *net,
+                        const struct weir_random *r, weir_value *data, weir_value *label);
     // dx/ds at x, s (n), where s runs from s0 to s1; samples start as std0 times standard normal.
-    weir_value *(*field)(const struct weir_objective_config *c, const struct weir_net *net, weir_value *x,
-                         weir_value *s, weir_value *label);
+    weir_value *(*field)(const struct weir_objective_config *c, const struct weir_net *net,
+                         weir_value *x, weir_value *s, weir_value *label);
     // Grid of `steps` steps: steps + 1 values s[0] .. s[steps].
     void (*grid)(const struct weir_objective_config *c, int steps, double *s);
     double (*prior_std)(const struct weir_objective_config *c);
-    // The denoised image at x, s: the last step to the data end where the field cannot go (or NULL).
-    weir_value *(*denoise)(const struct weir_objective_config *c, const struct weir_net *net, weir_value *x,
-                           weir_value *s, weir_value *label);
+    // The denoised image at x, s: the last step to the data end where the field cannot go (or
+    // NULL).
+    weir_value *(*denoise)(const struct weir_objective_config *c, const struct weir_net *net,
+                           weir_value *x, weir_value *s, weir_value *label);
 };
 extern const struct weir_objective weir_objective_cfm; // Lipman et al. 2023, linear path
 extern const struct weir_objective weir_objective_edm; // Karras et al. 2022
@@ -82,12 +83,13 @@ extern const struct weir_solver *const weir_solvers[]; // NULL-ended
 const struct weir_solver *weir_solver_find(const char *name);
 
 // y after one step of length h from s (both scalars of the graph).
-weir_value *weir_rk_step(const struct weir_tableau *tableau, const struct weir_ode *ode, weir_value *y, weir_value *s,
-                         weir_value *h);
+weir_value *weir_rk_step(const struct weir_tableau *tableau, const struct weir_ode *ode,
+                         weir_value *y, weir_value *s, weir_value *h);
 
 // One attempt of an adaptive step, a value in, a value out; all per row (n), k1 = f(y, s).
 struct weir_adaptive {
-    weir_value *y, *s, *h, *k1, *err, *rejected; // err: of the last accepted step; rejected: 1 after a reject
+    weir_value *y, *s, *h, *k1, *err, *rejected; // err: of the last accepted step; rejected: 1
+                                                 // after a reject
 };
 struct weir_adaptive_config {
     double s0, s1;     // from, to (s1 < s0 integrates backwards)
@@ -95,17 +97,20 @@ struct weir_adaptive_config {
     double h_min;      // steps this small are accepted whatever the error (0 = |s1 - s0| 1e-5)
     int max_steps;     // attempts (0 = 10000)
 };
-struct weir_adaptive weir_adaptive_step(const struct weir_tableau *tableau, const struct weir_ode *ode,
-                                        const struct weir_adaptive_config *config, struct weir_adaptive in);
+struct weir_adaptive weir_adaptive_step(const struct weir_tableau *tableau,
+                                        const struct weir_ode *ode,
+                                        const struct weir_adaptive_config *config,
+                                        struct weir_adaptive in);
 
-// Classifier-free guidance: u + weight (c - u), the network called once on both halves. The null label
-// is `null_label`. weight 1 = the conditional network.
-weir_value *weir_guided(const struct weir_net *net, weir_value *x, weir_value *t, weir_value *label, int null_label,
-                        double weight);
+// Classifier-free guidance: u + weight (c - u), the network called once on both halves. The null
+// label is `null_label`. weight 1 = the conditional network.
+weir_value *weir_guided(const struct weir_net *net, weir_value *x, weir_value *t, weir_value *label,
+                        int null_label, double weight);
 
 // Divergence of a field v(x) (n, item..) along its items: (n). `exact` takes one jvp a dimension;
 // otherwise Hutchinson's eᵀ J e with the given probe e (shape of x).
-weir_value *weir_divergence(const struct weir_ode *ode, weir_value *x, weir_value *s, weir_value *probe, weir_value **v);
+weir_value *weir_divergence(const struct weir_ode *ode, weir_value *x, weir_value *s,
+                            weir_value *probe, weir_value **v);
 
 #ifdef __cplusplus
 }

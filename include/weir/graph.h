@@ -2,9 +2,9 @@
 // Graphs and values. A value is a node: it has a type but no memory until weir_compile.
 //
 // Errors stick: a call that cannot work logs once, marks the graph and returns a poisoned value,
-// which every later call passes on; weir_compile (or weir_graph_status) returns the first error with
-// op, shapes, file and line. So code that builds needs no checks. Values live as long as the graph.
-// Thread-safety: one thread at a time per graph.
+// which every later call passes on; weir_compile (or weir_graph_status) returns the first error
+// with op, shapes, file and line. So code that builds needs no checks. Values live as long as the
+// graph. Thread-safety: one thread at a time per graph.
 #ifndef WEIR_GRAPH_H
 #define WEIR_GRAPH_H
 
@@ -37,8 +37,10 @@ void weir_at(const char *file, int line);
 
 // Leaves. An input gets its data at each run; a constant is folded into the program (data copied);
 // a state is a device buffer shared by programs, read here as it was before the run.
-weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape, const char *name);
-weir_value *weir_constant(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape, const void *data);
+weir_value *weir_input(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape,
+                       const char *name);
+weir_value *weir_constant(weir_graph *g, enum weir_dtype dtype, struct weir_shape shape,
+                          const void *data);
 weir_value *weir_f32(weir_graph *g, double value); // scalars (rank 0); rounded to nearest f32
 weir_value *weir_i32(weir_graph *g, int32_t value);
 weir_value *weir_u32(weir_graph *g, uint32_t value);

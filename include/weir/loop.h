@@ -4,15 +4,15 @@
 // carry_0 = carry;  (carry_{i+1}, y_i) = body(carry_i, xs[i]);  gives carry_n and all y_i stacked
 //
 // The body is called once, while the graph is built, compiled once and replayed n times: graph,
-// kernels and memory beside xs and ys do not grow with n. It may use any value made before (which it
-// captures), hold loops, and differentiate. What an iteration is given never counts as a product node
-// for the contraction of weir_add, captured values as they were built (docs/numerics.md). Values made
-// in a body cannot be used outside of it; weir_assign does not belong in one.
+// kernels and memory beside xs and ys do not grow with n. It may use any value made before (which
+// it captures), hold loops, and differentiate. What an iteration is given never counts as a product
+// node for the contraction of weir_add, captured values as they were built (docs/numerics.md).
+// Values made in a body cannot be used outside of it; weir_assign does not belong in one.
 //
-// Derivatives are loops again (docs/numerics.md, section 10). The gradient keeps the carried values of
-// each iteration and computes the iteration itself anew; a loop of loops keeps those of the outer one,
-// and of the inner one at hand: about 2 sqrt(n) instead of n for n = sqrt(n) sqrt(n) iterations.
-// Data-dependent exit: hold finished rows by weir_select.
+// Derivatives are loops again (docs/numerics.md, section 10). The gradient keeps the carried values
+// of each iteration and computes the iteration itself anew; a loop of loops keeps those of the
+// outer one, and of the inner one at hand: about 2 sqrt(n) instead of n for n = sqrt(n) sqrt(n)
+// iterations. Data-dependent exit: hold finished rows by weir_select.
 #ifndef WEIR_LOOP_H
 #define WEIR_LOOP_H
 
@@ -42,8 +42,8 @@ struct weir_loop_params {
 // graph: INVALID (extents or types that differ, no results); the results are then poisoned.
 void weir_loop(const struct weir_loop_params *params, weir_value **carry, weir_value **ys);
 
-// The number of the iteration, 0 .. n-1, u32 scalar, of the loop in whose body v was made: the step of a
-// random stream, say. v: a carried value, a slice, or anything built from them there.
+// The number of the iteration, 0 .. n-1, u32 scalar, of the loop in whose body v was made: the step
+// of a random stream, say. v: a carried value, a slice, or anything built from them there.
 weir_value *weir_loop_index(weir_value *v);
 
 #ifdef __cplusplus

@@ -28,9 +28,10 @@ struct weir_model {
     const char *name, *desc;
     // Fills zero fields with defaults and checks the rest; returns NULL or what is wrong.
     const char *(*configure)(struct weir_model_config *config);
-    // x (n, item..), t (n) in [0, 1] or any scale the objective feeds, label i32 (n) or NULL -> (n, item..).
-    weir_value *(*build)(struct weir_nn *nn, const struct weir_model_config *config, weir_value *x, weir_value *t,
-                         weir_value *label);
+    // x (n, item..), t (n) in [0, 1] or any scale the objective feeds, label i32 (n) or NULL -> (n,
+    // item..).
+    weir_value *(*build)(struct weir_nn *nn, const struct weir_model_config *config, weir_value *x,
+                         weir_value *t, weir_value *label);
 };
 
 extern const struct weir_model weir_model_mlp;
@@ -40,7 +41,8 @@ extern const struct weir_model *const weir_models[]; // NULL-ended
 const struct weir_model *weir_model_find(const char *name); // or NULL
 
 // Declares the model's parameters in a table by tracing it once (batch of 1) in a graph of its own.
-enum weir_status weir_model_declare(const struct weir_model *model, const struct weir_model_config *config,
+enum weir_status weir_model_declare(const struct weir_model *model,
+                                    const struct weir_model_config *config,
                                     const struct weir_log *log, weir_params *params);
 
 #ifdef __cplusplus

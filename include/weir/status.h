@@ -7,7 +7,8 @@
 extern "C" {
 #endif
 
-// X(name, text). Everything that can fail returns one of these; 0 is success. Details go to the log.
+// X(name, text). Everything that can fail returns one of these; 0 is success. Details go to the
+// log.
 #define WEIR_STATUS_MAP(X)                                              \
     X(OK, "success")                                                    \
     X(INVALID, "invalid argument")                                      \

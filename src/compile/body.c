@@ -68,7 +68,8 @@ static bool label_space(struct weir_body *b, weir_value **nodes, int n)
     int is[WEIR_SPACE_MAX];
     for (int i = 0; i < n; i++)
         if (nodes[i]->op->cls == WEIR_OP_REDUCE &&
-            (!least || weir_shape_size(&nodes[i]->type.shape) < weir_shape_size(&least->type.shape)))
+            (!least ||
+             weir_shape_size(&nodes[i]->type.shape) < weir_shape_size(&least->type.shape)))
             least = nodes[i];
     if (!least)
         return true;
@@ -92,7 +93,8 @@ static bool make_space(struct weir_body *b, weir_value **nodes, int n)
     b->space = (struct weir_space) { 1, { size } };
     for (int i = 0; i < n; i++) {
         const weir_value *x = nodes[i]->op->cls == WEIR_OP_REDUCE ? nodes[i]->arg[0] : nodes[i];
-        if (weir_shape_size(&x->type.shape) == size && !weir_space_refine(&b->space, &x->type.shape))
+        if (weir_shape_size(&x->type.shape) == size &&
+            !weir_space_refine(&b->space, &x->type.shape))
             return false;
     }
     if (!label_space(b, nodes, n))
@@ -237,7 +239,8 @@ static bool resolve(struct weir_body *b, weir_value *x, bool row, struct weir_us
     }
     struct weir_operand o;
     weir_operand_of(b->c, x, &o);
-    *use = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
+    *use =
+        (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
     return use->index >= 0;
 }
 
@@ -252,13 +255,15 @@ static bool resolve_random(struct weir_body *b, struct weir_step *s, bool row)
     if (last == 1)
         key.stride[0] = seed.stride[0];
     for (int i = 0; i < 2; i++, key.offset += next)
-        s->use[i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &key, false, row ? ROW : ELEMENT), NULL };
+        s->use[i] = (struct weir_use) { WEIR_USE_ACCESS,
+                                        add_access(b, &key, false, row ? ROW : ELEMENT), NULL };
     for (int i = 1; i < 3; i++) {
         struct weir_operand o;
         weir_operand_of(b->c, s->v->arg[i], &o);
         o.shape = s->v->type.shape;
         memset(o.stride, 0, sizeof(o.stride));
-        s->use[1 + i] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
+        s->use[1 + i] = (struct weir_use) { WEIR_USE_ACCESS,
+                                            add_access(b, &o, false, row ? ROW : ELEMENT), NULL };
     }
     s->n_use = 4;
     for (int i = 0; i < 4; i++)
@@ -281,7 +286,8 @@ bool weir_is_gather(const weir_value *v)
     return true;
 }
 
-// The range [lo, hi) of shape axes in the axes of the space; false where it cuts through a split axis.
+// The range [lo, hi) of shape axes in the axes of the space; false where it cuts through a split
+// axis.
 static bool guard(const struct weir_body *b, const struct weir_shape *shape, const int64_t *lo,
                   const int64_t *hi, struct weir_access *a)
 {
@@ -352,7 +358,8 @@ static bool resolve_gather(struct weir_body *b, struct weir_step *s)
 
 static int level_of(const struct weir_body *b, const struct weir_use *u)
 {
-    return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level : 0;
+    return u->kind == WEIR_USE_NODE || u->kind == WEIR_USE_ROW ? b->step[b->step_of[u->index]].level
+                                                               : 0;
 }
 
 static int64_t domain_size(const struct weir_body *b, enum domain domain)
@@ -454,7 +461,8 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
     struct weir_operand dst = { to, from->dtype, from->shape, 0, { 0 } };
     weir_strides(&from->shape, dst.stride);
     *b->step = (struct weir_step) { .v = v, .n_use = 1, .flat = -1 };
-    b->step->use[0] = (struct weir_use) { WEIR_USE_ACCESS, add_access(b, from, false, ELEMENT), NULL };
+    b->step->use[0] =
+        (struct weir_use) { WEIR_USE_ACCESS, add_access(b, from, false, ELEMENT), NULL };
     b->step->store = add_access(b, &dst, true, ELEMENT);
     b->n_steps = 1;
     return c->status;

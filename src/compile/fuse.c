@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fusion: values join the group of one of their arguments where one kernel can compute both. A map joins
-// a map group of the same elements, or a row group as an element or as a value of the row; a reduction
-// turns its argument's map group into a row group (reductions over the innermost axis, whose results may
-// be used by further members) or closes it as a reduce group (any other). Whether a kernel can be
-// written is asked of the writer itself (weir_body_init); groups never depend on each other in a circle.
+// Fusion: values join the group of one of their arguments where one kernel can compute both. A map
+// joins a map group of the same elements, or a row group as an element or as a value of the row; a
+// reduction turns its argument's map group into a row group (reductions over the innermost axis,
+// whose results may be used by further members) or closes it as a reduce group (any other). Whether
+// a kernel can be written is asked of the writer itself (weir_body_init); groups never depend on
+// each other in a circle.
 #include "compile/fuse.h"
 
 #include <stdlib.h>
@@ -89,7 +90,8 @@ static bool same_era(const struct fuser *f, const weir_value *v, int group)
     return !era || g->n == 0 || era[v->id] == era[g->nodes[0]->id];
 }
 
-// Whether v may join `group` without a circle (nothing else that v needs depends on the group) in its own era.
+// Whether v may join `group` without a circle (nothing else that v needs depends on the group) in
+// its own era.
 static bool may_join(const struct fuser *f, weir_value *v, int group)
 {
     for (int a = 0; a < v->arity; a++) {
@@ -268,7 +270,8 @@ static void unite(struct fuser *f, int to, int from, weir_value **nodes, int n)
     g->deps[to / 64] &= ~((uint64_t)1 << (to % 64));
     g->deps[from / 64] &= ~((uint64_t)1 << (from % 64));
     for (int i = 0; i < f->n; i++)
-        if (i != to && i != from && (has(f->cluster[i].deps, from) || has(f->cluster[i].deps, to))) {
+        if (i != to && i != from &&
+            (has(f->cluster[i].deps, from) || has(f->cluster[i].deps, to))) {
             for (int w = 0; w < f->words; w++)
                 f->cluster[i].deps[w] |= g->deps[w];
             add(f->cluster[i].deps, to);
@@ -303,8 +306,9 @@ static void try_unite(struct fuser *f, int to, int from)
 static bool place(struct fuser *f, weir_value *v)
 {
     bool map = is_map(v);
-    bool reduce = v->op->cls == WEIR_OP_REDUCE && v->op != &weir_op_argmax && v->op != &weir_op_argmin &&
-                  space_size(v) > 0 && space_size(v) != weir_shape_size(&v->type.shape);
+    bool reduce = v->op->cls == WEIR_OP_REDUCE && v->op != &weir_op_argmax &&
+                  v->op != &weir_op_argmin && space_size(v) > 0 &&
+                  space_size(v) != weir_shape_size(&v->type.shape);
     int tried = f->n; // homes in descending order
     while ((map && space_size(v) > 0) || reduce) {
         int best = -1;

@@ -5,8 +5,8 @@
 
 #include "compile/compile.h"
 
-// Fills c->scope.groups in an order of execution and clears has_memory of the values that stay in registers.
-// Views that need a copy are marked already. Errors: NOMEM.
+// Fills c->scope.groups in an order of execution and clears has_memory of the values that stay in
+// registers. Views that need a copy are marked already. Errors: NOMEM.
 enum weir_status weir_fuse(struct weir_emit_state *c);
 
 #endif

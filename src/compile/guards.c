@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guards, for debugging kernels (weir_compile_params.guards). Every tensor lies alone between bands of
-// a known pattern; the memory of results is filled with that pattern before each run and looked at
-// after it. So a write beside a tensor has its name, and what a kernel forgot to write cannot look
-// right: the pattern changes from run to run.
+// Guards, for debugging kernels (weir_compile_params.guards). Every tensor lies alone between bands
+// of a known pattern; the memory of results is filled with that pattern before each run and looked
+// at after it. So a write beside a tensor has its name, and what a kernel forgot to write cannot
+// look right: the pattern changes from run to run.
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,9 +59,10 @@ enum weir_status weir_guards_before_run(struct weir_program *p)
     return weir_guards_fill(p->memory, p->pattern);
 }
 
-// The tensor nearest to byte `at`, which lies in none; *apart bytes behind its end, or before it (< 0).
-static const struct weir_guarded *nearest(const struct weir_program *p, const weir_buf *buf, size_t at,
-                                          int64_t *apart)
+// The tensor nearest to byte `at`, which lies in none; *apart bytes behind its end, or before it
+// (< 0).
+static const struct weir_guarded *nearest(const struct weir_program *p, const weir_buf *buf,
+                                          size_t at, int64_t *apart)
 {
     const struct weir_guarded *best = NULL;
     for (int i = 0; i < p->n_guarded; i++) {

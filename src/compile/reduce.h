@@ -26,8 +26,8 @@ void weir_fold_term(const struct weir_body *b, const struct weir_fold *f, const 
 enum weir_status weir_write_column(struct weir_body *b, const struct weir_group *g,
                                    const weir_value *reduce, int to);
 
-// How many runs of 64 terms that step is written by first, a work-item each, because there are too few
-// columns; 0 = none. Their results, in `to`, are the terms of the step that is left.
+// How many runs of 64 terms that step is written by first, a work-item each, because there are too
+// few columns; 0 = none. Their results, in `to`, are the terms of the step that is left.
 int64_t weir_column_runs(const struct weir_body *b, const weir_value *reduce, int64_t *results);
 enum weir_status weir_write_column_runs(struct weir_body *b, const struct weir_group *g,
                                         const weir_value *reduce, int64_t runs, int to);

@@ -30,7 +30,7 @@ void weir_row_values(const struct weir_row *r, int level, const char *indent, co
 bool weir_rows_are_grouped(const weir_device *dev);
 enum weir_status weir_write_row_groups(struct weir_row *r, const struct weir_group *g);
 // One group a chunk of 4096; chunk results go to access `partial`, row by row.
-enum weir_status weir_write_chunk_groups(struct weir_row *r, const struct weir_group *g, int partial,
-                                         const struct weir_fold *f);
+enum weir_status weir_write_chunk_groups(struct weir_row *r, const struct weir_group *g,
+                                         int partial, const struct weir_fold *f);
 
 #endif

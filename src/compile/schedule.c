@@ -45,7 +45,8 @@ static void mark_views(struct weir_emit_state *c, bool fused)
         }
         for (int a = 0; a < v->arity; a++) {
             weir_value *x = v->arg[a];
-            if (!wants_contiguous(v, a, fused) || x->op->cls != WEIR_OP_VIEW || c->scope.has_memory[x->id])
+            if (!wants_contiguous(v, a, fused) || x->op->cls != WEIR_OP_VIEW ||
+                c->scope.has_memory[x->id])
                 continue;
             weir_layout_of(x, is_memory, c->scope.has_memory, &l);
             if (!layout_contiguous(&l, &x->type.shape))
@@ -56,7 +57,8 @@ static void mark_views(struct weir_emit_state *c, bool fused)
 
 struct weir_group *weir_group_add(struct weir_emit_state *c, enum weir_group_kind kind)
 {
-    if (!weir_grow(c->arena, (void **)&c->scope.groups, c->scope.n_groups, &c->scope.cap_groups, sizeof(*c->scope.groups))) {
+    if (!weir_grow(c->arena, (void **)&c->scope.groups, c->scope.n_groups, &c->scope.cap_groups,
+                   sizeof(*c->scope.groups))) {
         c->status = WEIR_NOMEM;
         return NULL;
     }
@@ -177,7 +179,9 @@ static enum weir_status add_outputs(struct weir_emit_state *c)
             continue;
         }
         struct weir_operand from;
-        struct weir_slot slot = { .home = WEIR_SLOT_KEEP, .dtype = v->type.dtype, .name = "output" };
+        struct weir_slot slot = { .home = WEIR_SLOT_KEEP,
+                                  .dtype = v->type.dtype,
+                                  .name = "output" };
         slot.size = (size_t)weir_shape_size(&v->type.shape) * weir_dtype_size(v->type.dtype);
         weir_operand_of(c, v, &from);
         c->scope.output_slot[i] = copy_to_slot(c, &from, v, &slot);
@@ -216,8 +220,10 @@ static enum weir_status add_assigns(struct weir_emit_state *c)
         slot.state = assign[i]->attrs.state.state;
         slot.name = weir_state_name(slot.state);
         slot.size = (size_t)weir_shape_size(&slot.state->shape) * weir_dtype_size(slot.dtype);
-        for (int j = 0; j < c->scope.n_live; j++) // the slot that readers of the old value have, if any
-            if (c->scope.live[j]->op == &weir_op_state && c->scope.live[j]->attrs.state.state == slot.state)
+        for (int j = 0; j < c->scope.n_live; j++) // the slot that readers of the old value have, if
+                                                  // any
+            if (c->scope.live[j]->op == &weir_op_state &&
+                c->scope.live[j]->attrs.state.state == slot.state)
                 slot.input = 1 + weir_slot_of(c, c->scope.live[j]);
         int known = slot.input - 1;
         slot.input = 0;
@@ -236,8 +242,8 @@ static enum weir_status add_assigns(struct weir_emit_state *c)
 
 void weir_groups_describe(struct weir_emit_state *c)
 {
-    static const char *const kinds[] = { "map", "row", "reduce", "contract", "opaque", "copy", "call",
-                                         "loop" };
+    static const char *const kinds[] = { "map",    "row",  "reduce", "contract",
+                                         "opaque", "copy", "call",   "loop" };
     char shape[160];
     for (int i = 0; i < c->scope.n_groups; i++) {
         const struct weir_group *g = &c->scope.groups[i];
@@ -261,10 +267,14 @@ void weir_groups_describe(struct weir_emit_state *c)
 
 enum weir_status weir_groups_make(struct weir_emit_state *c)
 {
-    c->scope.has_memory = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.has_memory));
-    c->scope.slot_of = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.slot_of));
-    c->scope.step_of = weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.step_of));
-    c->scope.output_slot = weir_arena_array(c->arena, (size_t)c->scope.n_outputs + 1, sizeof(*c->scope.output_slot));
+    c->scope.has_memory =
+        weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.has_memory));
+    c->scope.slot_of =
+        weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.slot_of));
+    c->scope.step_of =
+        weir_arena_array(c->arena, (size_t)c->scope.n_live + 1, sizeof(*c->scope.step_of));
+    c->scope.output_slot =
+        weir_arena_array(c->arena, (size_t)c->scope.n_outputs + 1, sizeof(*c->scope.output_slot));
     if (!c->scope.has_memory || !c->scope.slot_of || !c->scope.step_of || !c->scope.output_slot)
         return weir_fail(&c->log, WEIR_NOMEM, "no memory to schedule %d values", c->scope.n_live);
     for (int i = 0; i < c->scope.n_live; i++) {

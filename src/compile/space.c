@@ -2,8 +2,8 @@
 // Iteration spaces: the common refinement of shapes with the same number of elements.
 #include "compile/body.h"
 
-// Boundaries of a shape are the products of its trailing axes; two shapes refine each other when the
-// union of their boundaries is a chain of divisors.
+// Boundaries of a shape are the products of its trailing axes; two shapes refine each other when
+// the union of their boundaries is a chain of divisors.
 bool weir_space_refine(struct weir_space *space, const struct weir_shape *shape)
 {
     int64_t at[WEIR_SPACE_MAX + 1], a = 1, b = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row kernels for grouped devices (GPUs): a group of 32 work-items takes a row; work-item l is lanes l and
-// l + 32 of the canonical sum (some drivers run no more than 32 of a large kernel). Lanes fold in local
-// memory. Phases are as in write_row.c.
+// Row kernels for grouped devices (GPUs): a group of 32 work-items takes a row; work-item l is
+// lanes l and l + 32 of the canonical sum (some drivers run no more than 32 of a large kernel).
+// Lanes fold in local memory. Phases are as in write_row.c.
 #include <stdio.h>
 
 #include "base/log.h"
@@ -20,26 +20,27 @@ static bool reduces_in(const struct weir_step *s, int p)
 }
 
 // Declares <set>_<step> of each reduction of the phase: the accumulators of both lanes.
-static void declare(const struct weir_row *r, int p, char set, const char *indent, struct weir_strbuf *out)
+static void declare(const struct weir_row *r, int p, char set, const char *indent,
+                    struct weir_strbuf *out)
 {
     for (int i = 0; i < r->b->n_steps; i++) {
         if (!reduces_in(&r->b->step[i], p))
             continue;
         struct weir_fold f = weir_fold_of(r->b->step[i].v);
-        weir_strbuf_printf(out, "%s%s %c_%d[2] = { %s, %s };\n", indent, weir_fold_ctype(&f, false), set,
-                           i, f.identity, f.identity);
+        weir_strbuf_printf(out, "%s%s %c_%d[2] = { %s, %s };\n", indent, weir_fold_ctype(&f, false),
+                           set, i, f.identity, f.identity);
     }
 }
 
 // The terms of both lanes in [from, stop).
-static void pass(const struct weir_row *r, int p, const char *from, const char *stop, const char *indent,
-                 struct weir_strbuf *out)
+static void pass(const struct weir_row *r, int p, const char *from, const char *stop,
+                 const char *indent, struct weir_strbuf *out)
 {
     char in[64], acc[32];
     snprintf(in, sizeof(in), "%s        ", indent);
     weir_strbuf_printf(out, "%sfor (int h = 0; h < 2; h++)\n", indent);
-    weir_strbuf_printf(out, "%s    for (int j = %s + lane + %d * h; j < %s; j += %d) {\n", indent, from,
-                       ITEMS, stop, LANES);
+    weir_strbuf_printf(out, "%s    for (int j = %s + lane + %d * h; j < %s; j += %d) {\n", indent,
+                       from, ITEMS, stop, LANES);
     weir_body_eval(r->b, r->want, false, in, out);
     for (int i = 0; i < r->b->n_steps; i++) {
         const struct weir_step *s = &r->b->step[i];
@@ -55,9 +56,10 @@ static void pass(const struct weir_row *r, int p, const char *from, const char *
     weir_strbuf_printf(out, "%s    }\n", indent);
 }
 
-// Leaves the fold of all lanes' `set`_<step> in t_<letter>[0]; every lane may read it before the barrier
-// that follows its use.
-static void fold(const struct weir_fold *f, char set, int step, const char *indent, struct weir_strbuf *out)
+// Leaves the fold of all lanes' `set`_<step> in t_<letter>[0]; every lane may read it before the
+// barrier that follows its use.
+static void fold(const struct weir_fold *f, char set, int step, const char *indent,
+                 struct weir_strbuf *out)
 {
     weir_strbuf_printf(out, "%st_%c[lane] = weir_%s_%c(%c_%d[0], %c_%d[1]);\n"
                             "%sbarrier(CLK_LOCAL_MEM_FENCE);\n",
@@ -76,10 +78,12 @@ static void fold_chunk(const struct weir_row *r, int p, struct weir_strbuf *out)
             continue;
         struct weir_fold f = weir_fold_of(r->b->step[i].v);
         fold(&f, 'a', i, "        ", out);
-        weir_strbuf_printf(out, "        if (lane == (chunk & 31))\n"
-                                "            b_%d[chunk >> 5 & 1] = weir_%s_%c(b_%d[chunk >> 5 & 1], t_%c[0]);\n"
-                                "        barrier(CLK_LOCAL_MEM_FENCE);\n",
-                           i, f.combine, f.letter, i, f.letter);
+        weir_strbuf_printf(
+            out,
+            "        if (lane == (chunk & 31))\n"
+            "            b_%d[chunk >> 5 & 1] = weir_%s_%c(b_%d[chunk >> 5 & 1], t_%c[0]);\n"
+            "        barrier(CLK_LOCAL_MEM_FENCE);\n",
+            i, f.combine, f.letter, i, f.letter);
     }
 }
 
@@ -129,14 +133,16 @@ static void begin(const struct weir_row *r, struct weir_strbuf *out)
         if (r->b->step[i].v->op->cls == WEIR_OP_REDUCE)
             for (int t = 0; t < 3; t++)
                 used[t] = used[t] || weir_fold_of(r->b->step[i].v).letter == letters[t];
-    weir_strbuf_printf(out, "kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid $K(", ITEMS);
+    weir_strbuf_printf(out, "kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid $K(",
+                       ITEMS);
     weir_body_params(r->b, out);
     weir_strbuf_puts(out, ")\n{\n");
     for (int t = 0; t < 3; t++)
         if (used[t])
             weir_strbuf_printf(out, "    local %s t_%c[%d];\n", types[t], letters[t], ITEMS);
     weir_body_offsets(r->b, out);
-    weir_strbuf_printf(out, "    const int lane = get_local_id(0), item = get_global_id(0) / %d;\n", ITEMS);
+    weir_strbuf_printf(out, "    const int lane = get_local_id(0), item = get_global_id(0) / %d;\n",
+                       ITEMS);
 }
 
 static void launch(struct weir_row *r, const struct weir_group *g, const char *hint, int64_t groups,
@@ -164,8 +170,8 @@ enum weir_status weir_write_row_groups(struct weir_row *r, const struct weir_gro
     return r->b->c->status;
 }
 
-enum weir_status weir_write_chunk_groups(struct weir_row *r, const struct weir_group *g, int partial,
-                                         const struct weir_fold *f)
+enum weir_status weir_write_chunk_groups(struct weir_row *r, const struct weir_group *g,
+                                         int partial, const struct weir_fold *f)
 {
     struct weir_strbuf out = { 0 };
     uint32_t outer = (1u << (r->b->space.rank - 1)) - 1;

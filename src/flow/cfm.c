@@ -4,7 +4,8 @@
 #include "flow/shape.h"
 #include "weir/flow.h"
 
-static weir_value *times(const struct weir_objective_config *c, const struct weir_random *r, int64_t n)
+static weir_value *times(const struct weir_objective_config *c, const struct weir_random *r,
+                         int64_t n)
 {
     if (c->times == WEIR_TIMES_UNIFORM)
         return weir_random_uniform(r->seed, r->step, r->row0, weir_shape(n), "time");
@@ -12,18 +13,19 @@ static weir_value *times(const struct weir_objective_config *c, const struct wei
     return weir_sigmoid(weir_add_c(weir_mul_c(z, c->time_std), c->time_mean));
 }
 
-static weir_value *loss(const struct weir_objective_config *c, const struct weir_net *net, const struct weir_random *r,
-                        weir_value *data, weir_value *label)
+static weir_value *loss(const struct weir_objective_config *c, const struct weir_net *net,
+                        const struct weir_random *r, weir_value *data, weir_value *label)
 {
     weir_value *t = times(c, r, weir_dim(data, 0)), *tb = weir_rows_like(t, data);
-    weir_value *noise = weir_random_normal(r->seed, r->step, r->row0, *weir_value_shape(data), "noise");
+    weir_value *noise =
+        weir_random_normal(r->seed, r->step, r->row0, *weir_value_shape(data), "noise");
     weir_value *target = weir_sub(data, noise);
     weir_value *x = weir_add(noise, weir_mul(weir_broadcast(tb, *weir_value_shape(data)), target));
     return weir_mse(net->fn(net->ctx, x, t, label), target);
 }
 
-static weir_value *field(const struct weir_objective_config *c, const struct weir_net *net, weir_value *x,
-                         weir_value *s, weir_value *label)
+static weir_value *field(const struct weir_objective_config *c, const struct weir_net *net,
+                         weir_value *x, weir_value *s, weir_value *label)
 {
     return net->fn(net->ctx, x, s, label);
 }

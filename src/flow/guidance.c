@@ -4,15 +4,17 @@
 #include "weir/flow.h"
 #include "weir/grad.h"
 
-weir_value *weir_guided(const struct weir_net *net, weir_value *x, weir_value *t, weir_value *label, int null_label,
-                        double weight)
+weir_value *weir_guided(const struct weir_net *net, weir_value *x, weir_value *t, weir_value *label,
+                        int null_label, double weight)
 {
     if (!label || weight == 1)
         return net->fn(net->ctx, x, t, label);
-    weir_value *null = weir_broadcast(weir_i32(weir_value_graph(x), null_label), *weir_value_shape(label));
+    weir_value *null =
+        weir_broadcast(weir_i32(weir_value_graph(x), null_label), *weir_value_shape(label));
     weir_value *xs[2] = { x, x }, *ts[2] = { t, t }, *labels[2] = { label, null };
     int64_t n = weir_dim(x, 0);
-    weir_value *y = net->fn(net->ctx, weir_concat(xs, 2, 0), weir_concat(ts, 2, 0), weir_concat(labels, 2, 0));
+    weir_value *y =
+        net->fn(net->ctx, weir_concat(xs, 2, 0), weir_concat(ts, 2, 0), weir_concat(labels, 2, 0));
     weir_value *c = weir_slice(y, 0, 0, n, 1), *u = weir_slice(y, 0, n, 2 * n, 1);
     return weir_add(u, weir_mul_c(weir_sub(c, u), weight));
 }
@@ -27,7 +29,8 @@ static weir_value *unit(weir_value *x, int64_t i)
     return weir_reshape(one, shape);
 }
 
-weir_value *weir_divergence(const struct weir_ode *ode, weir_value *x, weir_value *s, weir_value *probe, weir_value **v)
+weir_value *weir_divergence(const struct weir_ode *ode, weir_value *x, weir_value *s,
+                            weir_value *probe, weir_value **v)
 {
     weir_value *y = ode->f(ode->ctx, x, s), *sum = NULL;
     if (v)
@@ -41,7 +44,8 @@ weir_value *weir_divergence(const struct weir_ode *ode, weir_value *x, weir_valu
     for (int64_t i = 0; i < d; i++) {
         weir_value *e = unit(x, i), *tangent;
         weir_jvp(&y, &tangent, 1, &x, &e, 1);
-        weir_value *diagonal = weir_reshape(weir_slice(weir_flat(tangent), 1, i, i + 1, 1), weir_shape(weir_dim(x, 0)));
+        weir_value *diagonal = weir_reshape(weir_slice(weir_flat(tangent), 1, i, i + 1, 1),
+                                            weir_shape(weir_dim(x, 0)));
         sum = sum ? weir_add(sum, diagonal) : diagonal;
     }
     return sum;

@@ -4,14 +4,20 @@
 
 #include "weir/flow.h"
 
-#define TABLEAU(name, order_, stages_, low, same, ...)                                          \
-    static const struct weir_tableau name = { .stages = stages_, .order = order_, .a = name##_a, \
-                                              .b = name##_b, .c = name##_c, .b_low = low, .fsal = same }
+#define TABLEAU(name, order_, stages_, low, same, ...)                                             \
+    static const struct weir_tableau name = { .stages = stages_,                                   \
+                                              .order = order_,                                     \
+                                              .a = name##_a,                                       \
+                                              .b = name##_b,                                       \
+                                              .c = name##_c,                                       \
+                                              .b_low = low,                                        \
+                                              .fsal = same }
 
 static const double euler_a[] = { 0 }, euler_b[] = { 1 }, euler_c[] = { 0 };
 TABLEAU(euler, 1, 1, NULL, false);
 
-static const double midpoint_a[] = { 0, 0, .5, 0 }, midpoint_b[] = { 0, 1 }, midpoint_c[] = { 0, .5 };
+static const double midpoint_a[] = { 0, 0, .5, 0 }, midpoint_b[] = { 0, 1 },
+                    midpoint_c[] = { 0, .5 };
 TABLEAU(midpoint, 2, 2, NULL, false);
 
 static const double heun_a[] = { 0, 0, 1, 0 }, heun_b[] = { .5, .5 }, heun_c[] = { 0, 1 };
@@ -31,17 +37,40 @@ static const double dopri5_a[] = {
     9017. / 3168, -355. / 33, 46732. / 5247, 49. / 176, -5103. / 18656, 0, 0,
     35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0,
 };
-static const double dopri5_b[] = { 35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0 };
-static const double dopri5_low[] = { 5179. / 57600, 0, 7571. / 16695, 393. / 640, -92097. / 339200, 187. / 2100, 1. / 40 };
+static const double dopri5_b[] = {
+    35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0
+};
+static const double dopri5_low[] = { 5179. / 57600,    0,           7571. / 16695, 393. / 640,
+                                     -92097. / 339200, 187. / 2100, 1. / 40 };
 static const double dopri5_c[] = { 0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1 };
 TABLEAU(dopri5, 5, 7, dopri5_low, true);
 
-static const struct weir_solver row_euler = { .name = "euler", .desc = "Euler, order 1, 1 evaluation a step", .tableau = &euler };
-static const struct weir_solver row_midpoint = { .name = "midpoint", .desc = "explicit midpoint, order 2, 2 evaluations a step", .tableau = &midpoint };
-static const struct weir_solver row_heun = { .name = "heun", .desc = "Heun, order 2, 2 evaluations a step", .tableau = &heun };
-static const struct weir_solver row_rk4 = { .name = "rk4", .desc = "classical Runge-Kutta, order 4, 4 evaluations a step", .tableau = &rk4 };
-static const struct weir_solver row_dopri5 = { .name = "dopri5", .desc = "Dormand-Prince 5(4), every sample with its own steps", .tableau = &dopri5, .adaptive = true };
-static const struct weir_solver row_edm_heun = { .name = "edm-heun", .desc = "EDM's Heun with churn (Karras et al. 2022, algorithm 2)", .tableau = &heun, .churn = true };
+static const struct weir_solver row_euler = { .name = "euler",
+                                              .desc = "Euler, order 1, 1 evaluation a step",
+                                              .tableau = &euler };
+static const struct weir_solver row_midpoint = {
+    .name = "midpoint",
+    .desc = "explicit midpoint, order 2, 2 evaluations a step",
+    .tableau = &midpoint
+};
+static const struct weir_solver row_heun = { .name = "heun",
+                                             .desc = "Heun, order 2, 2 evaluations a step",
+                                             .tableau = &heun };
+static const struct weir_solver row_rk4 = {
+    .name = "rk4", .desc = "classical Runge-Kutta, order 4, 4 evaluations a step", .tableau = &rk4
+};
+static const struct weir_solver row_dopri5 = {
+    .name = "dopri5",
+    .desc = "Dormand-Prince 5(4), every sample with its own steps",
+    .tableau = &dopri5,
+    .adaptive = true
+};
+static const struct weir_solver row_edm_heun = {
+    .name = "edm-heun",
+    .desc = "EDM's Heun with churn (Karras et al. 2022, algorithm 2)",
+    .tableau = &heun,
+    .churn = true
+};
 
 const struct weir_solver *const weir_solvers[] = {
     &row_euler, &row_midpoint, &row_heun, &row_rk4, &row_dopri5, &row_edm_heun, NULL,

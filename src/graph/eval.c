@@ -203,7 +203,8 @@ static enum weir_status eval_loop(struct eval *e, weir_value *v)
         for (int k = l->n_carry; k < v->n_parts; k++)
             out[k] = e->mem[v->id] + part_offset(e, v, k) +
                      (size_t)at * (bytes_of(e, part_type(v, k)) / (size_t)l->n);
-        status = next ? weir_eval(values, v->n_parts, e->isa, e->threads, leaves, v->arity, (void *const *)out)
+        status = next ? weir_eval(values, v->n_parts, e->isa, e->threads, leaves, v->arity,
+                                  (void *const *)out)
                       : WEIR_NOMEM;
         for (int k = 0; k < l->n_carry && status == WEIR_OK; k++)
             memcpy(e->mem[v->id] + part_offset(e, v, k), out[k], bytes_of(e, part_type(v, k)));

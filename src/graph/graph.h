@@ -18,8 +18,8 @@ struct weir_type {
     struct weir_shape shape;
 };
 
-// Makes every NaN of n elements the one of docs/numerics.md (7fc00000, 7e00, 7fc0): what leaves a device
-// goes through here, since devices keep or make NaNs with other signs and payloads.
+// Makes every NaN of n elements the one of docs/numerics.md (7fc00000, 7e00, 7fc0): what leaves a
+// device goes through here, since devices keep or make NaNs with other signs and payloads.
 void weir_one_nan(enum weir_dtype dtype, void *data, int64_t n);
 
 struct weir_conv_attrs {
@@ -28,16 +28,21 @@ struct weir_conv_attrs {
     int64_t size[3]; // input gradient: spatial extents of x; weight gradient: of the kernel
 };
 
-// What an op needs beside its arguments. Always zeroed first, so that attributes compare with memcmp.
+// What an op needs beside its arguments. Always zeroed first, so that attributes compare with
+// memcmp.
 union weir_attrs {
     struct { uint32_t axes; } reduce;                       // bit a = axis a
-    struct { int axis; bool along, descending; } axis;      // gather, scatter, sort, cumsum, concat, iota, arg
+    struct { int axis; bool along, descending; } axis;      // gather, scatter, sort, cumsum,
+                                                            // concat, iota, arg
     struct { int perm[WEIR_MAX_RANK]; } permute;
     struct weir_shape shape;                                // reshape, broadcast: of the result
     struct { // n: extents of the result; step < 0 flips
         int64_t start[WEIR_MAX_RANK], step[WEIR_MAX_RANK], n[WEIR_MAX_RANK];
     } slice;
-    struct { int64_t lo[WEIR_MAX_RANK], hi[WEIR_MAX_RANK], interior[WEIR_MAX_RANK]; double value; } pad;
+    struct {
+        int64_t lo[WEIR_MAX_RANK], hi[WEIR_MAX_RANK], interior[WEIR_MAX_RANK];
+        double value;
+    } pad;
     struct { bool ta, tb; } matmul;
     struct weir_conv_attrs conv;
     struct { bool lower, transpose, unit; } solve;
@@ -51,9 +56,11 @@ union weir_attrs {
     } gen;
     struct { int index; } part;
     struct { enum weir_dtype dtype; } cast;
-    struct { const void *data; size_t size; double exact; bool has_exact; } constant; // data in the graph's arena; exact: before rounding, for the oracle
+    // data in the graph's arena; exact: before rounding, for the oracle
+    struct { const void *data; size_t size; double exact; bool has_exact; } constant;
     struct { weir_state *state; } state;                    // leaf and assign
-    struct { int index; } input;                            // n-th input of the graph (param: of the body)
+    struct { int index; } input;                            // n-th input of the graph (param: of
+                                                            // the body)
     struct { weir_host_call_fn *fn; void *ctx; } call;
     struct { struct weir_loop *l; } loop;                   // graph/loop.h
     struct { weir_body_fn *build; weir_body_vjp_fn *vjp; void *ctx; bool checkpoint; } custom;
@@ -64,7 +71,8 @@ struct weir_value {
     weir_graph *graph;
     const struct weir_op *op;
     int id;                 // position in graph->values; arguments have smaller ids
-    int recompute;          // 0 = original; otherwise the recompute region that made it (never CSEd across)
+    int recompute;          // 0 = original; otherwise the recompute region that made it (never CSEd
+                            // across)
     struct weir_type type;  // of the result (of part 0)
     int n_parts;            // 1, or more for ops with several results (read through WEIR_OP_PART)
     struct weir_type *parts; // n_parts entries when n_parts > 1
@@ -78,7 +86,8 @@ struct weir_value {
 };
 
 struct weir_graph {
-    weir_graph *root;       // itself; of a loop's body the outermost graph, whose arena and errors it shares
+    weir_graph *root;       // itself; of a loop's body the outermost graph, whose arena and errors
+                            // it shares
     struct weir_arena *arena;
     struct weir_log log;
     weir_value **values;    // in order of creation
@@ -91,15 +100,17 @@ struct weir_graph {
     weir_value *poison;
     enum weir_status status; // of the root
     char message[1024];
-    weir_graph *open;       // of the root: where new values go, itself or the innermost body being built
+    weir_graph *open;       // of the root: where new values go, itself or the innermost body being
+                            // built
     weir_graph *bodies;     // of the root: all bodies, by ->bodies
     struct weir_body_of *of; // of a body: graph/loop.h
 };
 
 // The one constructor. Checks arity, poison and graph, copies attrs (NULL = zero), runs infer.
-// On error: sticky message, poison returned. n_args may be 0 (g is needed then; otherwise NULL is fine).
-weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *const *args, int n_args,
-                         const union weir_attrs *attrs);
+// On error: sticky message, poison returned. n_args may be 0 (g is needed then; otherwise NULL is
+// fine).
+weir_value *weir_op_make(weir_graph *g, const struct weir_op *op, weir_value *const *args,
+                         int n_args, const union weir_attrs *attrs);
 // As above for composites: `body` is the built decomposition.
 weir_value *weir_op_make_composite(const struct weir_op *op, weir_value *const *args, int n_args,
                                    const union weir_attrs *attrs, weir_value *body);

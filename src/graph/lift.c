@@ -187,7 +187,8 @@ bool weir_body_copy(weir_graph *from, weir_graph *to, weir_value **map)
     return true;
 }
 
-weir_value *const *weir_lift_all(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x, int n_x)
+weir_value *const *weir_lift_all(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x,
+                                 int n_x)
 {
     bool same = true;
     for (int i = 0; i < n_y + n_x; i++)

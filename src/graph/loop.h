@@ -59,7 +59,8 @@ weir_graph *weir_meeting(weir_value *const *v, int n);
 // v as values made now see it; poison if v is of a closed body (sticky). Poison stays poison.
 weir_value *weir_lift(weir_graph *g, weir_value *v);
 // y as values of g; y itself where all of y and x are of g already. NULL: sticky.
-weir_value *const *weir_lift_all(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x, int n_x);
+weir_value *const *weir_lift_all(weir_graph *g, weir_value *const *y, int n_y, weir_value *const *x,
+                                 int n_x);
 // Copies the values of a closed body into an open one. map[id], n_values of `from` in the arena,
 // has what the params become and receives the rest. False: out of memory, sticky.
 bool weir_body_copy(weir_graph *from, weir_graph *to, weir_value **map);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loop nests: the definition of every op in plain C. A file of nests is compiled once an instruction
-// set (WEIR_ISA_SUFFIX _base, _v3, _v4) and once for double (_f64, WEIR_REAL_DOUBLE defined).
+// Loop nests: the definition of every op in plain C. A file of nests is compiled once an
+// instruction set (WEIR_ISA_SUFFIX _base, _v3, _v4) and once for double (_f64, WEIR_REAL_DOUBLE
+// defined).
 //
-//   WEIR_NEST(sum)                       defines weir_nest_sum_<isa>(const void *desc, void *const *ptr)
+//   WEIR_NEST(sum)        defines weir_nest_sum_<isa>(const void *desc, void *const *ptr)
 //   { const struct weir_nest_call *c = desc; ... }
-//   WEIR_NESTS(sum)                      in the op row: the table of its four functions
+//   WEIR_NESTS(sum)       in the op row: the table of its four functions
 #ifndef WEIR_GRAPH_NEST_H
 #define WEIR_GRAPH_NEST_H
 
@@ -14,17 +15,20 @@
 #define WEIR_HAVE_X86_ISA 1
 #endif
 
-#define WEIR_NEST_DECLARE_(name, isa) void weir_nest_##name##isa(const void *desc, void *const *ptr);
+#define WEIR_NEST_DECLARE_(name, isa)                                                            \
+    void weir_nest_##name##isa(const void *desc, void *const *ptr);
 #ifdef WEIR_HAVE_X86_ISA
 #define WEIR_NEST_DECLARE(name)                                                                  \
     WEIR_NEST_DECLARE_(name, _base) WEIR_NEST_DECLARE_(name, _v3) WEIR_NEST_DECLARE_(name, _v4)  \
     WEIR_NEST_DECLARE_(name, _f64)
 #define WEIR_NESTS(name)                                                                         \
-    { { weir_nest_##name##_base, weir_nest_##name##_v3, weir_nest_##name##_v4, weir_nest_##name##_f64 } }
+    { { weir_nest_##name##_base, weir_nest_##name##_v3, weir_nest_##name##_v4,                   \
+        weir_nest_##name##_f64 } }
 #else
 #define WEIR_NEST_DECLARE(name) WEIR_NEST_DECLARE_(name, _base) WEIR_NEST_DECLARE_(name, _f64)
 #define WEIR_NESTS(name)                                                                         \
-    { { weir_nest_##name##_base, weir_nest_##name##_base, weir_nest_##name##_base, weir_nest_##name##_f64 } }
+    { { weir_nest_##name##_base, weir_nest_##name##_base, weir_nest_##name##_base,               \
+        weir_nest_##name##_f64 } }
 #endif
 
 #ifdef WEIR_ISA_SUFFIX // only inside nest files

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The op row: everything one operation is, in one const struct. weir_ops[] (graph/ops/table.c) lists
-// all rows; the tests walk it, so a row without cases does not pass.
+// The op row: everything one operation is, in one const struct. weir_ops[] (graph/ops/table.c)
+// lists all rows; the tests walk it, so a row without cases does not pass.
 #ifndef WEIR_GRAPH_OP_H
 #define WEIR_GRAPH_OP_H
 
@@ -9,13 +9,15 @@
 
 enum weir_op_class {
     WEIR_OP_LEAF,      // input, constant, state
-    WEIR_OP_MAP,       // elementwise over equal shapes; `scalar` names the function in kernels/scalar.h
+    WEIR_OP_MAP,       // elementwise over equal shapes; `scalar` names the function in
+                       // kernels/scalar.h
     WEIR_OP_GEN,       // elementwise in the output's index: iota, random bits and normal
     WEIR_OP_VIEW,      // costs nothing: a new layout of its argument (view.c resolves it)
     WEIR_OP_REDUCE,    // over axes, kept with size 1
     WEIR_OP_CONTRACT,  // matmul and the three convolutions
     WEIR_OP_OPAQUE,    // a loop nest and a kernel skeleton of its own; arguments arrive contiguous
-    WEIR_OP_COMPOSITE, // stands for `body`, built eagerly; may have a vjp; the compiler may claim it
+    WEIR_OP_COMPOSITE, // stands for `body`, built eagerly; may have a vjp; the compiler may claim
+                       // it
     WEIR_OP_PART,      // the attrs.part.index-th result of its argument
     WEIR_OP_ASSIGN,    // effect: state := argument
     WEIR_OP_CALL,      // host call
@@ -37,8 +39,9 @@ struct weir_nd {
     int64_t dim[WEIR_MAX_RANK], stride[WEIR_MAX_RANK];
 };
 
-// The constant description of one call of a loop nest. ptr[] holds inputs, then outputs, then scratch.
-// Input pointers point at element 0 of the view. Outputs are contiguous unless their nd says otherwise.
+// The constant description of one call of a loop nest. ptr[] holds inputs, then outputs, then
+// scratch. Input pointers point at element 0 of the view. Outputs are contiguous unless their nd
+// says otherwise.
 struct weir_nest_call {
     int n_in, n_out;
     const struct weir_nd *in, *out;
@@ -59,7 +62,8 @@ struct weir_op {
     // OPAQUE on OpenCL: kernels/<skeleton>.cl filled with shapes and attrs; `items` work-items.
     const char *skeleton;
     int64_t (*items)(const weir_value *v);
-    size_t (*scratch)(const weir_value *v); // bytes of scratch memory for host and device (NULL = 0)
+    size_t (*scratch)(const weir_value *v); // bytes of scratch memory for host and device (NULL =
+                                            // 0)
     // Differentiation: dx[i] (dy[k]) stays NULL where there is no gradient (tangent). NULL = none.
     void (*vjp)(weir_value *v, weir_value *const *dy, weir_value **dx);
     void (*jvp)(weir_value *v, weir_value *const *dx, weir_value **dy);

@@ -67,9 +67,9 @@ char *weir_shape_text(const struct weir_shape *shape, char *dst, size_t n)
     {                                                                             \
         for (int64_t i = 0; i < n; i++) {                                         \
             T x;                                                                  \
-            memcpy(&x, (char *)data + (size_t)i * sizeof(x), sizeof(x));                                 \
+            memcpy(&x, (char *)data + (size_t)i * sizeof(x), sizeof(x));          \
             x = (T)(x & magnitude) > infinity ? nan : x;                          \
-            memcpy((char *)data + (size_t)i * sizeof(x), &x, sizeof(x));                                 \
+            memcpy((char *)data + (size_t)i * sizeof(x), &x, sizeof(x));          \
         }                                                                         \
     }
 ONE_NAN(one_nan16, uint16_t)

@@ -19,8 +19,8 @@ static const char *configure(struct weir_model_config *c)
     return NULL;
 }
 
-static weir_value *build(struct weir_nn *nn, const struct weir_model_config *c, weir_value *x, weir_value *t,
-                         weir_value *label)
+static weir_value *build(struct weir_nn *nn, const struct weir_model_config *c, weir_value *x,
+                         weir_value *t, weir_value *label)
 {
     weir_value *in[3] = { x, weir_nn_time_features(t, TIME_WIDTH, 1000) };
     int n = 2;

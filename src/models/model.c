@@ -19,7 +19,8 @@ const struct weir_model *weir_model_find(const char *name)
     return NULL;
 }
 
-enum weir_status weir_model_declare(const struct weir_model *model, const struct weir_model_config *config,
+enum weir_status weir_model_declare(const struct weir_model *model,
+                                    const struct weir_model_config *config,
                                     const struct weir_log *log, weir_params *params)
 {
     weir_graph *g = NULL;
@@ -29,7 +30,8 @@ enum weir_status weir_model_declare(const struct weir_model *model, const struct
     struct weir_nn nn = { .params = params, .graph = g };
     struct weir_shape x = { .rank = config->item.rank + 1, .dim = { 1 } };
     memcpy(&x.dim[1], config->item.dim, (size_t)config->item.rank * sizeof(x.dim[0]));
-    model->build(&nn, config, weir_input(g, WEIR_F32, x, "x"), weir_input(g, WEIR_F32, weir_shape(1), "t"),
+    model->build(&nn, config, weir_input(g, WEIR_F32, x, "x"),
+                 weir_input(g, WEIR_F32, weir_shape(1), "t"),
                  config->classes ? weir_input(g, WEIR_I32, weir_shape(1), "label") : NULL);
     status = weir_graph_status(g);
     weir_graph_destroy(&g);

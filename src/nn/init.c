@@ -14,12 +14,14 @@ static void uniform_pair(uint64_t seed, uint32_t stream, int64_t j, double u[2])
 {
     uint32_t lo = (uint32_t)seed, hi = (uint32_t)(seed >> 32);
     for (int k = 0; k < 2; k++) {
-        uint32_t w = weir_random_word((uint32_t)(2 * j + k), (uint32_t)((uint64_t)(2 * j) >> 32), 0, stream, lo, hi);
+        uint32_t w = weir_random_word((uint32_t)(2 * j + k), (uint32_t)((uint64_t)(2 * j) >> 32), 0,
+                                      stream, lo, hi);
         u[k] = ((double)w + 0.5) * 0x1p-32;
     }
 }
 
-void weir_init_fill(const struct weir_init *init, uint64_t seed, const char *name, float *dst, int64_t n)
+void weir_init_fill(const struct weir_init *init, uint64_t seed, const char *name, float *dst,
+                    int64_t n)
 {
     uint32_t stream = weir_hash32(name);
     for (int64_t i = 0; i < n; i += 2) {

@@ -17,11 +17,13 @@ static void scalars(const struct weir_optimizer_config *c, int64_t step, double 
     out[DECAY] = 1 - lr * c->weight_decay;
 }
 
-static void update(const struct weir_optimizer_config *c, weir_value *p, weir_value *g, weir_value *const *slot,
-                   weir_value *const *scalar, bool decay, weir_value **new_p, weir_value **new_slot)
+static void update(const struct weir_optimizer_config *c, weir_value *p, weir_value *g,
+                   weir_value *const *slot, weir_value *const *scalar, bool decay,
+                   weir_value **new_p, weir_value **new_slot)
 {
     weir_value *m = weir_add(weir_mul_c(slot[0], c->beta1), weir_mul_c(g, 1 - c->beta1));
-    weir_value *v = weir_add(weir_mul_c(slot[1], c->beta2), weir_mul_c(weir_mul(g, g), 1 - c->beta2));
+    weir_value *v =
+        weir_add(weir_mul_c(slot[1], c->beta2), weir_mul_c(weir_mul(g, g), 1 - c->beta2));
     weir_value *denominator = weir_add_c(weir_mul(weir_sqrt(v), scalar[INV_SQRT_C2]), c->eps);
     if (decay && c->weight_decay != 0)
         p = weir_mul(p, scalar[DECAY]);

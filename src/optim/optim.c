@@ -19,7 +19,8 @@ const struct weir_optimizer *weir_optimizer_find(const char *name)
     return NULL;
 }
 
-double weir_schedule_factor(enum weir_schedule schedule, int64_t step, int64_t steps, int64_t warmup, double floor)
+double weir_schedule_factor(enum weir_schedule schedule, int64_t step, int64_t steps,
+                            int64_t warmup, double floor)
 {
     if (step < warmup)
         return (double)(step + 1) / (double)warmup;

@@ -9,8 +9,9 @@ static void scalars(const struct weir_optimizer_config *c, int64_t step, double 
     out[0] = lr;
 }
 
-static void update(const struct weir_optimizer_config *c, weir_value *p, weir_value *g, weir_value *const *slot,
-                   weir_value *const *scalar, bool decay, weir_value **new_p, weir_value **new_slot)
+static void update(const struct weir_optimizer_config *c, weir_value *p, weir_value *g,
+                   weir_value *const *slot, weir_value *const *scalar, bool decay,
+                   weir_value **new_p, weir_value **new_slot)
 {
     if (decay && c->weight_decay != 0)
         g = weir_add(g, weir_mul_c(p, c->weight_decay));

@@ -69,16 +69,19 @@ static void augment(struct assignment *p, int64_t row)
     }
 }
 
-enum weir_status weir_w2(const struct weir_log *log, const float *a, const float *b, int64_t n, int64_t d, double *out)
+enum weir_status weir_w2(const struct weir_log *log, const float *a, const float *b, int64_t n,
+                         int64_t d, double *out)
 {
     if (n < 1 || n > MAX_ASSIGNMENT)
-        return weir_fail(log, WEIR_INVALID, "w2: %lld points; the exact assignment takes 1 to %d (use swd)", (long long)n,
-                         MAX_ASSIGNMENT);
+        return weir_fail(log, WEIR_INVALID,
+                         "w2: %lld points; the exact assignment takes 1 to %d (use swd)",
+                         (long long)n, MAX_ASSIGNMENT);
     size_t m = (size_t)n + 1;
     double *cost = malloc((size_t)(n * n) * sizeof(*cost)), *reals = calloc(3 * m, sizeof(*reals));
     int64_t *ints = calloc(2 * m, sizeof(*ints));
     char *done = calloc(m, 1);
-    enum weir_status status = cost && reals && ints && done ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for w2");
+    enum weir_status status =
+        cost && reals && ints && done ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for w2");
     for (int64_t i = 0; i < n && !status; i++)
         for (int64_t j = 0; j < n; j++)
             cost[i * n + j] = squared(a + i * d, b + j * d, d);
@@ -113,12 +116,13 @@ static void project(const float *x, const float *direction, int64_t n, int64_t d
     qsort(dst, (size_t)n, sizeof(*dst), compare);
 }
 
-enum weir_status weir_sliced_w2(const struct weir_log *log, const float *a, const float *b, int64_t n, int64_t d,
-                                int directions, uint64_t seed, double *out)
+enum weir_status weir_sliced_w2(const struct weir_log *log, const float *a, const float *b,
+                                int64_t n, int64_t d, int directions, uint64_t seed, double *out)
 {
     float *direction = malloc((size_t)d * sizeof(*direction));
     double *pa = malloc((size_t)n * sizeof(*pa)), *pb = malloc((size_t)n * sizeof(*pb)), sum = 0;
-    enum weir_status status = direction && pa && pb ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for swd");
+    enum weir_status status =
+        direction && pa && pb ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for swd");
     const struct weir_init normal = { WEIR_INIT_NORMAL, 1 };
     for (int k = 0; k < directions && !status; k++) {
         double square = 0;

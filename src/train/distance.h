@@ -8,13 +8,15 @@
 #include "weir/log.h"
 #include "weir/status.h"
 
-// 2-Wasserstein distance sqrt(min over pairings of the mean squared distance): a (n, d), b (n, d). The
-// assignment problem is solved exactly (Jonker & Volgenant 1987, shortest augmenting paths), O(n³):
-// n up to 2000. Errors: INVALID (n too large), NOMEM.
-enum weir_status weir_w2(const struct weir_log *log, const float *a, const float *b, int64_t n, int64_t d, double *out);
+// 2-Wasserstein distance sqrt(min over pairings of the mean squared distance): a (n, d), b (n, d).
+// The assignment problem is solved exactly (Jonker & Volgenant 1987, shortest augmenting paths),
+// O(n³): n up to 2000. Errors: INVALID (n too large), NOMEM.
+enum weir_status weir_w2(const struct weir_log *log, const float *a, const float *b, int64_t n,
+                         int64_t d, double *out);
 
-// Sliced: root of the mean over random directions of the squared 1-d distance (Bonneel et al. 2015).
-enum weir_status weir_sliced_w2(const struct weir_log *log, const float *a, const float *b, int64_t n, int64_t d,
-                                int directions, uint64_t seed, double *out);
+// Sliced: root of the mean over random directions of the squared 1-d distance (Bonneel et al.
+// 2015).
+enum weir_status weir_sliced_w2(const struct weir_log *log, const float *a, const float *b,
+                                int64_t n, int64_t d, int directions, uint64_t seed, double *out);
 
 #endif

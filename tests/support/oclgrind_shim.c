@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands between a program and Oclgrind (LD_PRELOAD, in front of its runtime) so that --uninitialized
-// reports our faults alone. What its plugin gets wrong, seen in src/plugins/Uninitialized.cpp of 21.10
-// (of 26.03 only hostMemoryStore was read again, and is the same):
+// Stands between a program and Oclgrind (LD_PRELOAD, in front of its runtime) so that
+// --uninitialized reports our faults alone. What its plugin gets wrong, seen in
+// src/plugins/Uninitialized.cpp of 21.10 (of 26.03 only hostMemoryStore was read again, and is the
+// same):
 //
-// 1. hostMemoryStore makes the shadow of a buffer anew, as large as the bytes just written, whatever
-//    their offset: after a write of a part, the rest of the buffer and often the part itself count as
-//    uninitialized. So only writes of whole buffers go the straight way here; parts and copies are
-//    made by a kernel, whose stores it follows byte by byte.
+// 1. hostMemoryStore makes the shadow of a buffer anew, as large as the bytes just written,
+//    whatever their offset: after a write of a part, the rest of the buffer and often the part
+//    itself count as uninitialized. So only writes of whole buffers go the straight way here; parts
+//    and copies are made by a kernel, whose stores it follows byte by byte.
 // 2. It never hears that a buffer was released: the next one in its place inherits the shadow. So
 //    nothing is released.
-// 3. A lane left open in a shuffle's mask is taken for an index (21.10: it reads stray memory), and lane
-//    11 for an open one, which has the number of LLVM 14's UndefValueVal. So the three places where
-//    our kernels shuffle so get another text of the same meaning.
+// 3. A lane left open in a shuffle's mask is taken for an index (21.10: it reads stray memory), and
+//    lane 11 for an open one, which has the number of LLVM 14's UndefValueVal. So the three places
+//    where our kernels shuffle so get another text of the same meaning.
 //
 // The library fills the first and the last word of each new buffer, so that running out of memory
 // shows there; that is no data, and these two fills are dropped.
@@ -30,8 +31,9 @@
 
 // (1) One item a word, or a byte where a bound is no word's.
 static const char put_text[] =
-    "#define PUT(name, T) kernel void name(global const T *a, ulong from, global T *b, ulong to) \\\n"
-    "{ b[to + get_global_id(0)] = a[from + get_global_id(0)]; }\n"
+    "#define PUT(name, T) \\\n"
+    "    kernel void name(global const T *a, ulong from, global T *b, ulong to) \\\n"
+    "    { b[to + get_global_id(0)] = a[from + get_global_id(0)]; }\n"
     "PUT(put1, uchar) PUT(put4, uint)\n";
 
 // (3) What the #ifndefs of prelude.cl, scalar_normal.h and the contract kernels leave open.
@@ -105,8 +107,9 @@ static void put(cl_command_queue queue, cl_mem src, size_t from, cl_mem dst, siz
     check(clFinish(queue), "finish");
 }
 
-cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool block, size_t at, size_t size,
-                            const void *src, cl_uint n, const cl_event *waits, cl_event *event)
+cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool block, size_t at,
+                            size_t size, const void *src, cl_uint n, const cl_event *waits,
+                            cl_event *event)
 {
     size_t whole = 0;
     cl_int code;
@@ -141,8 +144,9 @@ static int is_touch(cl_mem mem)
     return t->fills++ < 2;
 }
 
-cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem mem, const void *pattern, size_t pattern_size,
-                           size_t at, size_t size, cl_uint n, const cl_event *waits, cl_event *event)
+cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem mem, const void *pattern,
+                           size_t pattern_size, size_t at, size_t size, cl_uint n,
+                           const cl_event *waits, cl_event *event)
 {
     if (is_touch(mem) && size == pattern_size && !event)
         return CL_SUCCESS;

@@ -47,7 +47,8 @@ const char *test_path(const char *name)
     static int next;
     if (!folder[0]) {
         const char *parent = getenv("TMPDIR");
-        int n = snprintf(folder, sizeof(folder), "%s/weir-test-XXXXXX", parent && *parent ? parent : P_tmpdir);
+        int n = snprintf(folder, sizeof(folder), "%s/weir-test-XXXXXX",
+                         parent && *parent ? parent : P_tmpdir);
         if (n >= (int)sizeof(folder) || !mkdtemp(folder))
             abort();
         atexit(remove_folder);

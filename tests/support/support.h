@@ -37,8 +37,8 @@ void test_write(const char *path, const void *data, size_t size);
 char *test_read(const char *path, size_t *size); // malloc'd; NULL when there is no such file
 size_t test_count_entries(const char *folder);   // without . and ..
 
-// The device that `selector` names (NULL: $WEIR_TEST_DEVICE, or the host), without the features `hidden`;
-// in grouped form where $WEIR_TEST_MASK says so. Fails the test if there is none.
+// The device that `selector` names (NULL: $WEIR_TEST_DEVICE, or the host), without the features
+// `hidden`; in grouped form where $WEIR_TEST_MASK says so. Fails the test if there is none.
 weir_device *test_device(const char *selector, uint32_t hidden);
 
 // A stream of test numbers: the next one after *state (splitmix64). State it in the test.

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "device/opencl/opencl.h"
 
-// Replays of a list in a GPU's queue: one that runs, one that waits. More would hold back the screen and
-// whoever wants to stop.
+// Replays of a list in a GPU's queue: one that runs, one that waits. More would hold back the
+// screen and whoever wants to stop.
 enum { QUEUED = 2 };
 
 struct callback {
@@ -247,7 +247,8 @@ static void range_of_part(const struct item *item, int part, size_t offset[3], s
 {
     size_t unit = item->local[0] == 0 ? WEIR_PART_ITEMS : item->local[item->along];
     size_t n = item->global[item->along], units = n / unit, parts = (size_t)item->parts;
-    size_t from = units * (size_t)part / parts * unit, to = units * ((size_t)part + 1) / parts * unit;
+    size_t from = units * (size_t)part / parts * unit,
+           to = units * ((size_t)part + 1) / parts * unit;
     memset(offset, 0, 3 * sizeof *offset);
     memcpy(global, item->global, 3 * sizeof *global);
     offset[item->along] = from;
@@ -268,8 +269,9 @@ static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const 
         if (status != WEIR_OK)
             return status;
     }
-    cl_int code = clEnqueueNDRangeKernel(queue, item->kernel, 3, item->parts > 1 ? offset : NULL,
-                                         global, item->driver_chooses ? NULL : item->local, 0, NULL, event);
+    cl_int code =
+        clEnqueueNDRangeKernel(queue, item->kernel, 3, item->parts > 1 ? offset : NULL, global,
+                               item->driver_chooses ? NULL : item->local, 0, NULL, event);
     return weir_cl_check(dev, code, "clEnqueueNDRangeKernel", item->label);
 }
 
@@ -336,7 +338,8 @@ static enum weir_status make_room(weir_device *dev, struct list *l)
 static enum weir_status mark_end(weir_device *dev, struct list *l)
 {
     int64_t at = l->replays++ % QUEUED;
-    return weir_cl_check(dev, clEnqueueMarkerWithWaitList(weir_cl(dev)->queue, 0, NULL, &l->done[at]),
+    return weir_cl_check(dev,
+                         clEnqueueMarkerWithWaitList(weir_cl(dev)->queue, 0, NULL, &l->done[at]),
                          "clEnqueueMarkerWithWaitList", NULL);
 }
 

@@ -63,7 +63,8 @@ static bool cases_iota(int idx, struct weir_op_case *c)
 
 const struct weir_op weir_op_iota = {
     .name = "iota", .desc = "an element's index along an axis", .arity = 0, .cls = WEIR_OP_GEN,
-    .scalar = "iota", .instructions = 1, .infer = infer_iota, .host = WEIR_NESTS(iota), .cases = cases_iota };
+    .scalar = "iota", .instructions = 1, .infer = infer_iota, .host = WEIR_NESTS(iota),
+    .cases = cases_iota };
 
 static weir_value *make_random(const struct weir_op *op, weir_value *seed, weir_value *step,
                                weir_value *row0, const struct weir_shape *shape, const char *stream)

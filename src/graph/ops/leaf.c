@@ -137,8 +137,8 @@ weir_value *weir_state_value(weir_graph *g, weir_state *state)
     for (int i = 0; i < g->n_values; i++) // one node a state: reads are all of the same moment
         if (g->values[i]->op == &weir_op_state && g->values[i]->attrs.state.state == state)
             return g->values[i];
-    weir_value *v = make_outside(g, &weir_op_state, weir_state_dtype(state), weir_state_shape(state),
-                                 &attrs);
+    weir_value *v =
+        make_outside(g, &weir_op_state, weir_state_dtype(state), weir_state_shape(state), &attrs);
     return weir_name(v, weir_state_name(state));
 }
 

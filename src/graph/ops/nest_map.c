@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loop nests of the elementwise operations, made from map.def: one contiguous inner loop an operation
-// and type; nest_iter.h stages strided arguments.
+// Loop nests of the elementwise operations, made from map.def: one contiguous inner loop an
+// operation and type; nest_iter.h stages strided arguments.
 #include "graph/ops/nest_iter.h"
 
 #include <scalar.h>
@@ -112,8 +112,8 @@ WEIR_NEST(select)
     run(c, ptr, PICK_FIUB(select));
 }
 
-// Casts go through the computing type of the source, then of the result: f16 and bf16 through f32, i8
-// through i32 (which wraps on the way back).
+// Casts go through the computing type of the source, then of the result: f16 and bf16 through f32,
+// i8 through i32 (which wraps on the way back).
 static const void *widen(enum weir_dtype t, const void *src, void *dst, int64_t n)
 {
 #ifndef WEIR_REAL_DOUBLE

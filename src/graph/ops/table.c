@@ -6,7 +6,8 @@
 #include "graph/ops/rows.h"
 
 const struct weir_op *const weir_ops[] = {
-    &weir_op_input, &weir_op_constant, &weir_op_state, &weir_op_assign, &weir_op_part, &weir_op_param,
+    &weir_op_input, &weir_op_constant, &weir_op_state, &weir_op_assign, &weir_op_part,
+    &weir_op_param,
 #define WEIR_MAP1(name, types, result, fill, rules, n, desc) &weir_op_##name,
 #define WEIR_MAP2(name, types, result, fill, rules, n, desc) &weir_op_##name,
 #define WEIR_MAP3(name, types, result, fill, rules, n, desc) &weir_op_##name,
