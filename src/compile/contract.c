@@ -6,6 +6,7 @@
 #include "compile/contract_parts.h"
 
 #include "base/log.h"
+#include "compile/attention.h"
 #include "device/kernel_text.h"
 #include "graph/ops/rows.h"
 
@@ -481,5 +482,7 @@ enum weir_status weir_contract_emit(struct weir_emit *e)
         return emit_conv_input_grad(e);
     if (e->v->op == &weir_op_conv_weight_grad)
         return emit_conv_weight_grad(e);
+    if (e->v->op == &weir_op_attention_kernel)
+        return weir_attention_emit(e);
     return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s is not a contraction", e->v->op->name);
 }

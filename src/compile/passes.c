@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "compile/attention.h"
 #include "compile/compile.h"
-#include "compile/simplify.h"
 #include "graph/flop.h"
 #include "graph/ops/rows.h"
 
@@ -29,10 +29,8 @@ static enum weir_status check_states(struct weir_emit_state *c)
 static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
                                    weir_value *const *outputs)
 {
-    struct weir_simplify_params simplify = {.dump = c->params->dump_dir ? &c->dump_values : NULL};
     enum weir_status status =
-        weir_simplify(g, outputs, c->scope.n_outputs, c->arena, &c->scope.live, &c->scope.n_live,
-                      c->scope.outputs, &simplify);
+        weir_values_make(c, g, outputs, c->scope.n_outputs, &c->dump_values);
     if (status == WEIR_OK)
         status = check_states(c);
     for (int i = 0; i < c->scope.n_live && status == WEIR_OK; i++)

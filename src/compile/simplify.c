@@ -184,10 +184,7 @@ weir_value *weir_rewrite_constant(struct weir_rewriter *r, const struct weir_typ
 
 static bool claimed(const struct weir_rewriter *r, const weir_value *v)
 {
-    for (const char *const *name = r->params->claimed; name && *name; name++)
-        if (strcmp(*name, v->op->name) == 0)
-            return true;
-    return false;
+    return r->params->claims && r->params->claims(r->params->ctx, v);
 }
 
 static bool is_replaced(const struct weir_rewriter *r, const weir_value *v)

@@ -10,7 +10,8 @@
 
 // Zeroed = everything on, nothing claimed, no text.
 struct weir_simplify_params {
-    const char *const *claimed; // NULL-ended names of composites to keep whole (NULL = none)
+    bool (*claims)(const void *ctx, const weir_value *v); // composites to keep whole (NULL = none)
+    const void *ctx;
     bool no_rewrites;           // only replace composites and drop dead values
     struct weir_strbuf *dump;   // the live values as text (NULL = no)
 };

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "compile/attention.h"
 #include "compile/compile.h"
-#include "compile/simplify.h"
 #include "graph/loop.h"
 #include "graph/ops/rows.h"
 
@@ -151,9 +151,7 @@ static enum weir_status enter_body(struct weir_emit_state *c, const struct loop 
                            (long long)l->n);
         weir_strbuf_printf(&c->dump_schedule, "body of loop %d:\n", p->id);
     }
-    struct weir_simplify_params simplify = {.dump = c->params->dump_dir ? &c->dump_bodies : NULL};
-    enum weir_status status =
-        weir_simplify(l->body, outputs, n, c->arena, &c->scope.live, &c->scope.n_live, c->scope.outputs, &simplify);
+    enum weir_status status = weir_values_make(c, l->body, outputs, n, &c->dump_bodies);
     if (status == WEIR_OK)
         status = weir_groups_make(c);
     for (int i = 0; i < c->scope.n_live && status == WEIR_OK; i++)

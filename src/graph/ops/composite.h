@@ -17,6 +17,10 @@
 WEIR_COMPOSITE_ROWS(X)
 #undef X
 
+// Parts of attention's decompose in its backward pass: the row maximum m and sum l. A compiler that
+// claims the attention takes them from there; in all else they are their bodies. Argument: the attention.
+extern const struct weir_op weir_op_attention_max, weir_op_attention_sum;
+
 // e^-|x| I1(x), the derivative's partner of i0e.
 weir_value *weir_i1e(weir_value *x);
 

@@ -66,6 +66,8 @@ static weir_value *weights(weir_value *y, weir_value *mask)
     weir_graph *g = y->graph;
     double c = y->attrs.any.f[0];
     struct strip t = strip_of(scores(y->arg[0], y->arg[1], mask, c), mask != NULL);
+    t.m = weir_op_make_composite(&weir_op_attention_max, &y, 1, NULL, t.m);
+    t.l = weir_op_make_composite(&weir_op_attention_sum, &y, 1, NULL, t.l);
     int outer = g->recompute;
     g->recompute = ++g->n_recompute;
     weir_value *s = scores(y->arg[0], y->arg[1], mask, c);
@@ -144,3 +146,12 @@ const struct weir_op weir_op_attention = {.name = "attention",
                                           .vjp = attention_vjp,
                                           .jvp = attention_jvp,
                                           .cases = cases};
+
+const struct weir_op weir_op_attention_max = {.name = "attention_max",
+                                              .desc = "the row maxima of an attention",
+                                              .arity = 1,
+                                              .cls = WEIR_OP_COMPOSITE};
+const struct weir_op weir_op_attention_sum = {.name = "attention_sum",
+                                              .desc = "the row sums of an attention",
+                                              .arity = 1,
+                                              .cls = WEIR_OP_COMPOSITE};

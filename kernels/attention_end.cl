@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ends an instance of an attention skeleton, so that the next one in the program starts clean.
+#undef AT_NAME
+#undef AT_INT
+#undef AT_QUERIES
+#undef AT_KEYS
+#undef AT_DEPTH
+#undef AT_WIDTH
+#undef AT_SCALE
+#undef AT_MASKED
+#undef AT_Q_ROW
+#undef AT_Q_COL
+#undef AT_Q_BATCH
+#undef AT_K_ROW
+#undef AT_K_COL
+#undef AT_K_BATCH
+#undef AT_V_ROW
+#undef AT_V_COL
+#undef AT_V_BATCH
+#undef AT_M_ROW
+#undef AT_M_COL
+#undef AT_M_BATCH
+#undef AT_VECS
+#undef AT_FIRST
+#undef AT_TILE_KEYS
+#undef AT_TILE_ROWS
+#undef AT_TILE_VECS
+#undef AT_FMA
+#undef AT_FMA16
+#undef AT_MASK1
+#undef AT_MASK4
+#undef AT_MASK16
+#undef AT_GATHER16
+#undef AT_LOAD16

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention as a kernel of its own: which composites are claimed, what they become in the list of
+// values, and who writes that. attention.c claims, write_attention.c writes.
+#ifndef WEIR_COMPILE_ATTENTION_H
+#define WEIR_COMPILE_ATTENTION_H
+
+#include "compile/compile.h"
+
+// What claimed composites become; both contract, and read their arguments by strides.
+//   attention (q, k, v, [mask])  → o, m, l
+extern const struct weir_op weir_op_attention_kernel;
+
+// weir_simplify of g into c->scope; on devices that have kernels for them, attentions stay whole.
+enum weir_status weir_values_make(struct weir_emit_state *c, weir_graph *g,
+                                  weir_value *const *outputs, int n_outputs,
+                                  struct weir_strbuf *dump);
+
+enum weir_status weir_attention_emit(struct weir_emit *e);
+
+// What a strip of scores may take of a work-item's own memory.
+#define WEIR_ATTENTION_STRIP (128 << 10)
+
+// Vectors of queries in the strips of this many keys on a wide device; 0 = none fit.
+static inline int weir_attention_vecs(int64_t keys)
+{
+    return keys * 128 <= WEIR_ATTENTION_STRIP ? 2 : keys * 64 <= WEIR_ATTENTION_STRIP ? 1 : 0;
+}
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes attention: the knobs of kernels/attention_*.cl for its operands, and the launches.
+#include <stdlib.h>
+
+#include "compile/attention.h"
+#include "compile/contract_parts.h"
+#include "device/kernel_text.h"
+
+const struct weir_op weir_op_attention_kernel = {
+    .name = "attention",
+    .desc = "softmax(scale q kT + mask) v, its row maxima and sums",
+    .arity = -1,
+    .cls = WEIR_OP_CONTRACT};
+
+// What the kernels know of an attention; batches are all leading axes of its result.
+struct attention {
+    int64_t queries, keys, depth, width, batches;
+    bool masked;
+    float scale;
+};
+
+static struct attention attention_of(const weir_value *v)
+{
+    struct attention a = {.queries = weir_dim(v->arg[0], -2),
+                          .depth = weir_dim(v->arg[0], -1),
+                          .keys = weir_dim(v->arg[1], -2),
+                          .width = weir_dim(v->arg[2], -1),
+                          .batches = 1,
+                          .masked = v->attrs.any.i[0] != 0,
+                          .scale = (float)v->attrs.any.f[0]};
+    for (int i = 0; i + 2 < v->type.shape.rank; i++)
+        a.batches *= v->type.shape.dim[i];
+    return a;
+}
+
+static void knob(struct weir_strbuf *t, const char *name, int64_t value)
+{
+    weir_strbuf_printf(t, "#define AT_%s (%lld)\n", name, (long long)value);
+}
+
+// Where the rows of batch z of an operand begin, z counted over the leading axes of `all`; a last axis
+// or one before it of one element stands for as many as there are.
+static void knob_operand(struct weir_strbuf *t, const char *name, const struct weir_operand *o,
+                         const struct weir_shape *all)
+{
+    int64_t inner = 1;
+    int r = o->shape.rank, lead = all->rank - r;
+    weir_strbuf_printf(t, "#define AT_%s_ROW (%lld)\n", name,
+                       r > 1 && o->shape.dim[r - 2] > 1 ? (long long)o->stride[r - 2] : 0LL);
+    weir_strbuf_printf(t, "#define AT_%s_COL (%lld)\n", name,
+                       o->shape.dim[r - 1] > 1 ? (long long)o->stride[r - 1] : 0LL);
+    weir_strbuf_printf(t, "#define AT_%s_BATCH(z) (0", name);
+    for (int i = all->rank - 3; i >= 0; i--) {
+        int k = i - lead;
+        if (k >= 0 && o->shape.dim[k] > 1)
+            weir_strbuf_printf(t, " + (z) / %lld %% %lld * (%lld)", (long long)inner,
+                               (long long)all->dim[i], (long long)o->stride[k]);
+        inner *= all->dim[i];
+    }
+    weir_strbuf_puts(t, ")\n");
+}
+
+// The farthest element of any operand.
+static bool needs_long(const struct weir_emit *e)
+{
+    int64_t most = 0;
+    for (int i = 0; i < e->n_in + e->n_out; i++) {
+        const struct weir_operand *o = i < e->n_in ? &e->in[i] : &e->out[i - e->n_in];
+        int64_t last = 0;
+        for (int k = 0; k < o->shape.rank; k++)
+            last += llabs(o->stride[k]) * (o->shape.dim[k] - 1);
+        most = last > most ? last : most;
+    }
+    return most > INT32_MAX / 2;
+}
+
+static void knobs(struct weir_strbuf *t, const struct weir_emit *e, const struct attention *a)
+{
+    weir_strbuf_printf(t, "#define AT_NAME $K\n#define AT_INT %s\n#define AT_SCALE (%af)\n",
+                       needs_long(e) ? "long" : "int", (double)a->scale);
+    knob(t, "QUERIES", a->queries);
+    knob(t, "KEYS", a->keys);
+    knob(t, "DEPTH", a->depth);
+    knob(t, "WIDTH", a->width);
+    knob(t, "MASKED", a->masked);
+    static const char *const names[] = {"Q", "K", "V", "M"};
+    for (int i = 0; i < (a->masked ? 4 : 3); i++)
+        knob_operand(t, names[i], &e->in[i], &e->v->type.shape);
+}
+
+// Rows and vectors of columns of a tile of results: as many sums as there are registers for.
+static void knob_tile(struct weir_strbuf *t, int64_t width)
+{
+    int64_t vecs = width / 16, per = vecs % 2 == 0 ? 2 : vecs % 3 == 0 ? 3 : vecs == 5 ? 5 : 1;
+    knob(t, "TILE_VECS", per);
+    knob(t, "TILE_ROWS", per == 1 ? 16 : per == 5 ? 4 : 8);
+}
+
+// `strips` of 16 vecs queries each, from query `first` on.
+static void strips_kernel(struct weir_emit *e, const struct attention *a, int64_t first,
+                          int64_t strips, int vecs)
+{
+    struct weir_emit_arg args[8];
+    int n = 0;
+    for (int i = 0; i < e->n_in; i++)
+        args[n++] = weir_emit_arg(&e->in[i]);
+    for (int i = 0; i < e->n_out; i++)
+        args[n++] = weir_emit_arg(&e->out[i]);
+    struct weir_strbuf t = {0};
+    knobs(&t, e, a);
+    const int64_t most = vecs == 1 ? 16 : 14; // sums of a tile, and what they need beside them
+    knob(&t, "VECS", vecs);
+    knob(&t, "FIRST", first);
+    knob(&t, "TILE_KEYS", div_up(a->keys, div_up(a->keys, most)));
+    knob_tile(&t, a->width);
+    weir_strbuf_puts(&t, weir_kernel_text("attention_wide.cl"));
+    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "attention", &t),
+                                 .label = "attention",
+                                 .n_args = n,
+                                 .args = args,
+                                 .global = {(size_t)strips, (size_t)a->batches, 1},
+                                 .local = {1, 1, 1}};
+    int64_t rows = strips * 16 * vecs < a->queries ? strips * 16 * vecs : a->queries;
+    l.flops = 2.0 * (double)(a->batches * rows) * (double)(a->keys * (a->depth + a->width));
+    weir_emit_launch(e, &l);
+}
+
+enum weir_status weir_attention_emit(struct weir_emit *e)
+{
+    struct attention a = attention_of(e->v);
+    int vecs = weir_attention_vecs(a.keys);
+    int64_t all = div_up(a.queries, 16), strips = all / vecs; // vectors that fill whole strips
+    if (vecs == 2 && strips > 0)
+        strips_kernel(e, &a, 0, strips, 2);
+    if (vecs == 1 || all % 2)
+        strips_kernel(e, &a, vecs == 1 ? 0 : strips * 32, vecs == 1 ? all : 1, 1);
+    return WEIR_OK;
+}
