@@ -46,8 +46,28 @@
 #define AT_M_COL 1
 #define AT_M_BATCH(z) ((z) * AT_QUERIES * AT_KEYS)
 #endif
+// Backward: the output's gradient, row maxima, row sums, and D, rows of one column.
+#ifndef AT_G_ROW
+#define AT_G_ROW AT_WIDTH
+#define AT_G_COL 1
+#define AT_G_BATCH(z) ((z) * AT_QUERIES * AT_WIDTH)
+#define AT_TOP_ROW 1
+#define AT_TOP_COL 0
+#define AT_TOP_BATCH(z) ((z) * AT_QUERIES)
+#define AT_TOTAL_ROW 1
+#define AT_TOTAL_COL 0
+#define AT_TOTAL_BATCH(z) ((z) * AT_QUERIES)
+#define AT_SHIFT_ROW 1
+#define AT_SHIFT_COL 0
+#define AT_SHIFT_BATCH(z) ((z) * AT_QUERIES)
+#endif
+// More than 512 queries, so that sums over them need a place beside their result.
+#ifndef AT_SPLIT
+#define AT_SPLIT 0
+#endif
 // Wide kernels: vectors of queries in a strip, the first query of this kernel's strips, and tiles:
-// keys of one of scores, queries and vectors of columns of one of results.
+// keys of one of scores, queries and vectors of columns of one of results, vectors of columns of one of
+// sums over queries.
 #ifndef AT_VECS
 #define AT_VECS 2
 #endif
@@ -62,6 +82,9 @@
 #endif
 #ifndef AT_TILE_VECS
 #define AT_TILE_VECS 2
+#endif
+#ifndef AT_SUM_VECS
+#define AT_SUM_VECS 2
 #endif
 // The multiply-adds of one float and of sixteen; a device whose own is not single-rounding for
 // every input takes those of scalar.h, which come before.

@@ -13,7 +13,7 @@
 #include "vector16.cl"
 #include "turn16.cl"
 #include "attention_knobs.cl"
-#define AT_LANES (16 * AT_VECS)
+#include "attention_parts.cl"
 #define AT_LIMIT (AT_KEYS < 64 ? AT_KEYS : 64)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -34,62 +34,22 @@ void AT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1,
     float16 strip[AT_KEYS * AT_VECS];   // (key, query)
     float16 lane[64 * AT_VECS], top[AT_VECS];
 
-    for (int t = 0; t < AT_VECS; t++) {
-        for (int d = 0; d < AT_DEPTH; d += 16) {
-            float16 r[16];
-#pragma unroll
-            for (int n = 0; n < 16; n++)
-                r[n] = AT_LOAD16(q + (AT_INT)min(first + 16 * t + n, AT_QUERIES - 1) * AT_Q_ROW +
-                                     d * AT_Q_COL, AT_Q_COL);
-#pragma unroll
-            WEIR_TURN16(r, 8)
-#pragma unroll
-            WEIR_TURN16(r, 4)
-#pragma unroll
-            WEIR_TURN16(r, 2)
-#pragma unroll
-            WEIR_TURN16(r, 1)
-#pragma unroll
-            for (int n = 0; n < 16; n++)
-                turned[(d + n) * AT_VECS + t] = r[n];
-        }
+    AT_FN(turn)(q, first, AT_Q_ROW, AT_Q_COL, AT_DEPTH, turned);
+    for (int t = 0; t < AT_VECS; t++)
         top[t] = (float16)(-INFINITY);
-    }
 
     for (int start = 0; start < AT_KEYS; start += AT_TILE_KEYS) {
         const int key = min(start, AT_KEYS - AT_TILE_KEYS); // the last tile does some keys again
-        global const float *pk = k + (AT_INT)key * AT_K_ROW;
-        float16 acc[AT_TILE_KEYS * AT_VECS];
-#pragma unroll
-        for (int i = 0; i < AT_TILE_KEYS * AT_VECS; i++)
-            acc[i] = (float16)(0.0f);
-        for (int d = 0; d < AT_DEPTH; d++) {
-            float16 qv[AT_VECS];
-#pragma unroll
-            for (int t = 0; t < AT_VECS; t++)
-                qv[t] = turned[d * AT_VECS + t];
-#pragma unroll
-            for (int r = 0; r < AT_TILE_KEYS; r++) {
-                const float16 kv = (float16)(pk[(AT_INT)r * AT_K_ROW]);
-#pragma unroll
-                for (int t = 0; t < AT_VECS; t++)
-                    acc[r * AT_VECS + t] = AT_FMA16(kv, qv[t], acc[r * AT_VECS + t]);
-            }
-            pk += AT_K_COL;
-        }
-#pragma unroll
+        float16 *to = strip + key * AT_VECS;
+        AT_FN(products)(k + (AT_INT)key * AT_K_ROW, AT_K_ROW, AT_K_COL, AT_DEPTH, turned, to);
         for (int r = 0; r < AT_TILE_KEYS; r++)
 #pragma unroll
             for (int t = 0; t < AT_VECS; t++) {
-                const float16 x = 0.0f + acc[r * AT_VECS + t];
-                float16 s = x * AT_SCALE;
+                float16 s = to[r * AT_VECS + t] * AT_SCALE;
 #if AT_MASKED
-                s = weir_load_boolv(AT_MASK16(p3 + o3 + AT_M_BATCH(z) + (key + r) * AT_M_COL,
-                                              first + 16 * t))
-                    ? s : (float16)(-INFINITY);
-                strip[(key + r) * AT_VECS + t] = s;
-#else
-                strip[(key + r) * AT_VECS + t] = x;
+                global const uchar *pm = p3 + o3 + AT_M_BATCH(z) + (key + r) * AT_M_COL;
+                s = weir_load_boolv(AT_MASK16(pm, first + 16 * t)) ? s : (float16)(-INFINITY);
+                to[r * AT_VECS + t] = s;
 #endif
                 top[t] = weir_max_fv(top[t], s);
             }
@@ -181,5 +141,4 @@ void AT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1,
         }
 }
 #undef AT_LIMIT
-#undef AT_LANES
 #include "attention_end.cl"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention as kernels of its own, forward and backward: the bits of its decompose on the host, for odd
 // lengths, masks, views and several sizes of heads; every tensor between guards; in which cases the
-// kernels are taken; and that what cannot take them (a second derivative, broadcast values) is the
-// decompose still. Usage: test-attention [DEVICE [grouped]]. Seed of all data: 11.
+// kernels are taken; and that a second derivative, which cannot take them, is the decompose still.
+// Usage: test-attention [DEVICE [every|grouped]]; without `every` some cases only. Seed of all data: 11.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@ enum mask { NONE, CAUSAL, RANDOM, PADDING };
 
 static const char *selector = "opencl:0";
 static uint32_t hidden;
+static bool every;
 static weir_device *host, *dev;
 
 struct spec {
@@ -27,22 +28,23 @@ struct spec {
     bool merged;    // q, k, v are slices of one projection, as a transformer has them
     bool shared;    // one head of keys and values for all
     double scale;   // 0: the default
+    bool slow;      // one of `every`
 };
 
 static const struct spec specs[] = {
-    {"one of each", 1, 1, 1, 1, 16, 16, NONE},
+    {"one of each", 1, 1, 1, 1, 16, 16, NONE, .slow = true},
     {"a strip and one", 1, 2, 17, 17, 16, 32, NONE},
     {"a transformer's", 2, 3, 196, 196, 64, 64, NONE, .merged = true},
-    {"keys over a chunk", 1, 1, 33, 513, 32, 48, NONE},
-    {"queries over a chunk", 1, 2, 600, 70, 16, 16, NONE},
+    {"keys over a chunk", 1, 1, 33, 513, 32, 48, NONE, .slow = true},
+    {"queries over a chunk", 1, 2, 600, 70, 16, 16, NONE, .slow = true},
     {"both over a chunk, causal", 1, 1, 600, 600, 32, 32, CAUSAL},
-    {"causal", 2, 2, 65, 65, 32, 16, CAUSAL, .merged = true},
+    {"causal", 2, 2, 65, 65, 32, 16, CAUSAL, .merged = true, .slow = true},
     {"rows without a key", 1, 2, 40, 50, 80, 80, RANDOM},
-    {"padded keys", 3, 2, 21, 30, 128, 112, PADDING},
-    {"one query", 4, 1, 1, 129, 64, 64, NONE},
-    {"one key", 1, 3, 50, 1, 64, 32, NONE},
+    {"padded keys", 3, 2, 21, 30, 128, 112, PADDING, .slow = true},
+    {"one query", 4, 1, 1, 129, 64, 64, NONE, .slow = true},
+    {"one key", 1, 3, 50, 1, 64, 32, NONE, .slow = true},
     {"keys and values for all heads", 2, 3, 35, 20, 32, 32, NONE, .shared = true},
-    {"negative scale", 1, 1, 20, 40, 48, 96, NONE, .scale = -0.7},
+    {"negative scale", 1, 1, 20, 40, 48, 96, NONE, .scale = -0.7, .slow = true},
 };
 
 struct bench {
@@ -149,6 +151,8 @@ START_TEST(bits)
 {
     const struct spec *s = &specs[_i];
     struct bench b = { 0 };
+    if (s->slow && !every)
+        return;
     float *want[OUTPUTS], *got[OUTPUTS];
     test_ok(weir_graph_create(&test_log, &b.g));
     build(&b, s, true);
@@ -161,15 +165,16 @@ START_TEST(bits)
 }
 END_TEST
 
-// Groups of a forward pass: one where a kernel takes it.
-static int groups_of(const struct spec *s, const struct weir_compile_params *params)
+// Groups of a pass: forward one where a kernel takes it, backward one more and that of D.
+static int groups_of(const struct spec *s, bool backward, const struct weir_compile_params *params)
 {
     struct bench b = { 0 };
     float *got[OUTPUTS];
     test_ok(weir_graph_create(&test_log, &b.g));
-    build(&b, s, false);
+    build(&b, s, backward);
     int groups = run(dev, &b, got, params).groups;
-    free(got[0]);
+    for (int i = 0; i < b.n_out; i++)
+        free(got[i]);
     weir_graph_destroy(&b.g);
     return groups;
 }
@@ -180,16 +185,37 @@ START_TEST(claims)
     struct spec odd = small, many = small;
     odd.width = 24;
     many.keys = 5000;
-    ck_assert_int_eq(groups_of(&small, NULL), 1);
-    ck_assert_int_gt(groups_of(&small, &(struct weir_compile_params) { .no_fusion = true }), 4);
-    ck_assert_int_gt(groups_of(&odd, NULL), 1);
-    ck_assert_int_gt(groups_of(&many, NULL), 1);
+    ck_assert_int_eq(groups_of(&small, false, NULL), 1);
+    ck_assert_int_eq(groups_of(&small, true, NULL), 3);
+    ck_assert_int_gt(groups_of(&small, false, &(struct weir_compile_params) { .no_fusion = true }), 4);
+    ck_assert_int_gt(groups_of(&odd, false, NULL), 1);
+    ck_assert_int_gt(groups_of(&many, false, NULL), 1);
+}
+END_TEST
+
+// The gradient of a gradient's square goes through the decompose of both.
+START_TEST(second_derivative)
+{
+    const struct spec s = { "second derivative", 1, 2, 18, 20, 16, 16, CAUSAL };
+    struct bench b = { 0 };
+    float *want[OUTPUTS], *got[OUTPUTS];
+    test_ok(weir_graph_create(&test_log, &b.g));
+    build(&b, &s, true);
+    weir_value *loss = weir_sum(weir_square(b.out[1]), weir_all_axes, false);
+    weir_grad(loss, b.in, b.out + 1, 3);
+    run(host, &b, want, NULL);
+    run(dev, &b, got, NULL);
+    same(&b, want, got, s.name);
+    for (int i = 0; i < b.n_out; i++)
+        free(want[i]);
+    weir_graph_destroy(&b.g);
 }
 END_TEST
 
 int main(int argc, char **argv)
 {
     selector = argc > 1 && *argv[1] ? argv[1] : selector;
+    every = argc > 2 && strcmp(argv[2], "every") == 0;
     if (argc > 2 && strcmp(argv[2], "grouped") == 0)
         hidden = WEIR_CAP_WIDE;
     struct weir_device_params params = { .selector = selector, .log = test_log, .caps_mask = hidden };
@@ -206,6 +232,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, bits, 0, n);
     tcase_add_test(tcase, claims);
+    tcase_add_test(tcase, second_derivative);
     suite_add_tcase(suite, tcase);
     int status = test_main(suite);
     weir_device_close(&dev);

@@ -7,8 +7,9 @@
 #include "compile/compile.h"
 
 // What claimed composites become; both contract, and read their arguments by strides.
-//   attention (q, k, v, [mask])  → o, m, l
-extern const struct weir_op weir_op_attention_kernel;
+//   attention (q, k, v, [mask])                   → o, m, l
+//   attention_grad (q, k, v, [mask], t, m, l, D)  → dq, dk, dv
+extern const struct weir_op weir_op_attention_kernel, weir_op_attention_grad_kernel;
 
 // weir_simplify of g into c->scope; on devices that have kernels for them, attentions stay whole.
 enum weir_status weir_values_make(struct weir_emit_state *c, weir_graph *g,

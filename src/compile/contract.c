@@ -482,7 +482,7 @@ enum weir_status weir_contract_emit(struct weir_emit *e)
         return emit_conv_input_grad(e);
     if (e->v->op == &weir_op_conv_weight_grad)
         return emit_conv_weight_grad(e);
-    if (e->v->op == &weir_op_attention_kernel)
+    if (e->v->op == &weir_op_attention_kernel || e->v->op == &weir_op_attention_grad_kernel)
         return weir_attention_emit(e);
     return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s is not a contraction", e->v->op->name);
 }

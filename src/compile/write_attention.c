@@ -5,12 +5,8 @@
 #include "compile/attention.h"
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
-
-const struct weir_op weir_op_attention_kernel = {
-    .name = "attention",
-    .desc = "softmax(scale q kT + mask) v, its row maxima and sums",
-    .arity = -1,
-    .cls = WEIR_OP_CONTRACT};
+#include "graph/flop.h"
+#include "graph/ops/rows.h"
 
 // What the kernels know of an attention; batches are all leading axes of its result.
 struct attention {
@@ -19,6 +15,7 @@ struct attention {
     float scale;
 };
 
+// The leading axes are those of the first result, forward the output, backward dq.
 static struct attention attention_of(const weir_value *v)
 {
     struct attention a = {.queries = weir_dim(v->arg[0], -2),
@@ -32,6 +29,38 @@ static struct attention attention_of(const weir_value *v)
         a.batches *= v->type.shape.dim[i];
     return a;
 }
+
+// What the decompose counts: products, and for each score its scaling, the maximum (forward), the mask,
+// the difference, the exponential, the sum (forward) or the quotient and dS (backward).
+static double forward_flop(const weir_value *v)
+{
+    struct attention a = attention_of(v);
+    double rows = (double)(a.batches * a.queries), score = 4 + a.masked + weir_op_exp.instructions;
+    return rows * ((double)a.keys * ((double)(2 * (a.depth + a.width)) + score) +
+                   (double)(a.width * weir_op_div.instructions));
+}
+
+static double backward_flop(const weir_value *v)
+{
+    struct attention a = attention_of(v);
+    double score = 5 + a.masked + weir_op_exp.instructions + weir_op_div.instructions;
+    return (double)(a.batches * a.queries) * (double)a.keys *
+           ((double)(6 * a.depth + 4 * a.width) + score);
+}
+
+const struct weir_op weir_op_attention_kernel = {
+    .name = "attention",
+    .desc = "softmax(scale q kT + mask) v, its row maxima and sums",
+    .arity = -1,
+    .cls = WEIR_OP_CONTRACT,
+    .flop = forward_flop};
+
+const struct weir_op weir_op_attention_grad_kernel = {
+    .name = "attention_grad",
+    .desc = "the gradients of attention",
+    .arity = -1,
+    .cls = WEIR_OP_CONTRACT,
+    .flop = backward_flop};
 
 static void knob(struct weir_strbuf *t, const char *name, int64_t value)
 {
@@ -83,9 +112,9 @@ static void knobs(struct weir_strbuf *t, const struct weir_emit *e, const struct
     knob(t, "DEPTH", a->depth);
     knob(t, "WIDTH", a->width);
     knob(t, "MASKED", a->masked);
-    static const char *const names[] = {"Q", "K", "V", "M"};
-    for (int i = 0; i < (a->masked ? 4 : 3); i++)
-        knob_operand(t, names[i], &e->in[i], &e->v->type.shape);
+    static const char *const names[] = {"Q", "K", "V", "M", "G", "TOP", "TOTAL", "SHIFT"};
+    for (int i = 0; i < e->n_in; i++)
+        knob_operand(t, names[i + (i > 2 && !a->masked)], &e->in[i], &e->v->type.shape);
 }
 
 // Rows and vectors of columns of a tile of results: as many sums as there are registers for.
@@ -96,43 +125,87 @@ static void knob_tile(struct weir_strbuf *t, int64_t width)
     knob(t, "TILE_ROWS", per == 1 ? 16 : per == 5 ? 4 : 8);
 }
 
-// `strips` of 16 vecs queries each, from query `first` on.
-static void strips_kernel(struct weir_emit *e, const struct attention *a, int64_t first,
-                          int64_t strips, int vecs)
+// The tile of scores: as many keys as there are registers for.
+static void knob_keys(struct weir_strbuf *t, int64_t keys, int vecs)
 {
-    struct weir_emit_arg args[8];
+    const int64_t most = vecs == 1 ? 16 : 14;
+    knob(t, "VECS", vecs);
+    knob(t, "TILE_KEYS", div_up(keys, div_up(keys, most)));
+}
+
+static int arguments(const struct weir_emit *e, struct weir_emit_arg *args)
+{
     int n = 0;
     for (int i = 0; i < e->n_in; i++)
         args[n++] = weir_emit_arg(&e->in[i]);
     for (int i = 0; i < e->n_out; i++)
         args[n++] = weir_emit_arg(&e->out[i]);
+    return n;
+}
+
+// `strips` of 16 vecs queries each, from query `first` on.
+static void strips_kernel(struct weir_emit *e, const struct attention *a, int64_t first,
+                          int64_t strips, int vecs)
+{
+    struct weir_emit_arg args[8];
     struct weir_strbuf t = {0};
     knobs(&t, e, a);
-    const int64_t most = vecs == 1 ? 16 : 14; // sums of a tile, and what they need beside them
-    knob(&t, "VECS", vecs);
     knob(&t, "FIRST", first);
-    knob(&t, "TILE_KEYS", div_up(a->keys, div_up(a->keys, most)));
+    knob_keys(&t, a->keys, vecs);
     knob_tile(&t, a->width);
     weir_strbuf_puts(&t, weir_kernel_text("attention_wide.cl"));
     struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "attention", &t),
                                  .label = "attention",
-                                 .n_args = n,
+                                 .n_args = arguments(e, args),
                                  .args = args,
                                  .global = {(size_t)strips, (size_t)a->batches, 1},
                                  .local = {1, 1, 1}};
-    int64_t rows = strips * 16 * vecs < a->queries ? strips * 16 * vecs : a->queries;
-    l.flops = 2.0 * (double)(a->batches * rows) * (double)(a->keys * (a->depth + a->width));
+    l.flops = weir_value_flop(e->v) * (double)(strips * vecs) / (double)div_up(a->queries, 16);
+    weir_emit_launch(e, &l);
+}
+
+static void forward_wide(struct weir_emit *e, const struct attention *a)
+{
+    int vecs = weir_attention_vecs(a->keys);
+    int64_t all = div_up(a->queries, 16), strips = all / vecs; // vectors that fill whole strips
+    if (vecs == 2 && strips > 0)
+        strips_kernel(e, a, 0, strips, 2);
+    if (vecs == 1 || all % 2)
+        strips_kernel(e, a, vecs == 1 ? 0 : strips * 32, vecs == 1 ? all : 1, 1);
+}
+
+static void backward_wide(struct weir_emit *e, const struct attention *a)
+{
+    struct weir_emit_arg args[16];
+    struct weir_strbuf t = {0};
+    int n = arguments(e, args);
+    bool split = a->queries > 512;
+    knobs(&t, e, a);
+    knob(&t, "SPLIT", split);
+    knob_keys(&t, a->keys, a->queries > 16 ? 2 : 1);
+    knob_tile(&t, a->depth);
+    knob(&t, "SUM_VECS", a->depth % 32 == 0 && a->width % 32 == 0 ? 2 : 1);
+    weir_strbuf_puts(&t, weir_kernel_text("attention_wide_grad.cl"));
+    for (int i = 0; split && i < 2; i++) {
+        int64_t size = a->batches * a->keys * (i ? a->width : a->depth);
+        args[n++] = (struct weir_emit_arg){weir_emit_scratch(e, WEIR_F32, size), WEIR_F32, 0};
+    }
+    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "attention_grad", &t),
+                                 .label = "attention_grad",
+                                 .n_args = n,
+                                 .args = args,
+                                 .global = {(size_t)a->batches, 1, 1},
+                                 .local = {1, 1, 1}};
+    l.flops = weir_value_flop(e->v);
     weir_emit_launch(e, &l);
 }
 
 enum weir_status weir_attention_emit(struct weir_emit *e)
 {
     struct attention a = attention_of(e->v);
-    int vecs = weir_attention_vecs(a.keys);
-    int64_t all = div_up(a.queries, 16), strips = all / vecs; // vectors that fill whole strips
-    if (vecs == 2 && strips > 0)
-        strips_kernel(e, &a, 0, strips, 2);
-    if (vecs == 1 || all % 2)
-        strips_kernel(e, &a, vecs == 1 ? 0 : strips * 32, vecs == 1 ? all : 1, 1);
+    if (e->v->op == &weir_op_attention_kernel)
+        forward_wide(e, &a);
+    else
+        backward_wide(e, &a);
     return WEIR_OK;
 }

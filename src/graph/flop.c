@@ -36,7 +36,7 @@ double weir_value_flop(const weir_value *v)
     case WEIR_OP_REDUCE:
         return elements(v->arg[0]);
     case WEIR_OP_CONTRACT:
-        return contraction(v);
+        return v->op->flop ? v->op->flop(v) : contraction(v);
     default:
         return 0;
     }

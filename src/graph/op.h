@@ -56,6 +56,7 @@ struct weir_op {
     enum weir_op_class cls;
     const char *scalar;         // MAP: base name, e.g. "tanh" for weir_tanh_f / weir_tanh_fv
     int instructions;           // MAP, GEN: of an element, as tools/instructions counts them
+    double (*flop)(const weir_value *v); // CONTRACT: of what is neither matmul nor convolution
     // Checks arguments and attrs, sets v->type (or v->parts); returns NULL or what is wrong.
     const char *(*infer)(weir_value *v);
     struct weir_nests host;

@@ -17,9 +17,12 @@
 WEIR_COMPOSITE_ROWS(X)
 #undef X
 
-// Parts of attention's decompose in its backward pass: the row maximum m and sum l. A compiler that
-// claims the attention takes them from there; in all else they are their bodies. Argument: the attention.
-extern const struct weir_op weir_op_attention_max, weir_op_attention_sum;
+// Parts of attention's decompose in its backward pass, by which a compiler that claims the attention
+// knows them; in all else they are their bodies. The row maximum m and sum l have one argument, the
+// attention; the gradients to q, k and v (before broadcast axes are summed) have the attention, its
+// cotangent, m, l and D.
+extern const struct weir_op weir_op_attention_max, weir_op_attention_sum, weir_op_attention_dq,
+    weir_op_attention_dk, weir_op_attention_dv;
 
 // e^-|x| I1(x), the derivative's partner of i0e.
 weir_value *weir_i1e(weir_value *x);

@@ -60,18 +60,24 @@ weir_value *weir_attention(weir_value *q, weir_value *k, weir_value *v, weir_val
     return weir_op_make_composite(&weir_op_attention, arg, mask ? 4 : 3, &attrs, o);
 }
 
-// P, normalised, from the saved m and l; what is built here is not merged with the forward's.
-static weir_value *weights(weir_value *y, weir_value *mask)
+// m and l as the forward pass has them.
+static struct strip kept_strip(weir_value *y, weir_value *mask)
 {
-    weir_graph *g = y->graph;
-    double c = y->attrs.any.f[0];
-    struct strip t = strip_of(scores(y->arg[0], y->arg[1], mask, c), mask != NULL);
+    struct strip t =
+        strip_of(scores(y->arg[0], y->arg[1], mask, y->attrs.any.f[0]), mask != NULL);
     t.m = weir_op_make_composite(&weir_op_attention_max, &y, 1, NULL, t.m);
     t.l = weir_op_make_composite(&weir_op_attention_sum, &y, 1, NULL, t.l);
+    return t;
+}
+
+// P, normalised, from the saved m and l; what is built here is not merged with the forward's.
+static weir_value *weights(weir_value *y, weir_value *mask, const struct strip *t)
+{
+    weir_graph *g = y->graph;
     int outer = g->recompute;
     g->recompute = ++g->n_recompute;
-    weir_value *s = scores(y->arg[0], y->arg[1], mask, c);
-    weir_value *p = weir_div(weir_exp(weir_sub(s, t.m)), t.l);
+    weir_value *s = scores(y->arg[0], y->arg[1], mask, y->attrs.any.f[0]);
+    weir_value *p = weir_div(weir_exp(weir_sub(s, t->m)), t->l);
     g->recompute = outer;
     return p;
 }
@@ -80,20 +86,30 @@ static void attention_vjp(weir_value *y, weir_value *const *dy, weir_value **dx)
 {
     weir_value *q = y->arg[0], *k = y->arg[1], *v = y->arg[2], *t = dy[0];
     weir_value *mask = y->attrs.any.i[0] ? y->arg[3] : NULL;
-    weir_value *p = weights(y, mask);
+    struct strip kept = kept_strip(y, mask);
+    weir_value *p = weights(y, mask, &kept);
     weir_value *d = weir_sum(weir_mul(t, y), weir_axes(-1), true);
     weir_value *dp = weir_matmul(t, v, false, true);
     weir_value *ds = weir_mul_c(weir_mul(p, weir_sub(dp, d)), y->attrs.any.f[0]);
-    dx[0] = weir_unbroadcast(weir_matmul(ds, k, false, false), &q->type.shape);
-    dx[1] = weir_unbroadcast(weir_matmul(ds, q, true, false), &k->type.shape);
-    dx[2] = weir_unbroadcast(weir_matmul(p, t, true, false), &v->type.shape);
+    weir_value *of[] = {y, t, kept.m, kept.l, d};
+    weir_value *dq = weir_op_make_composite(&weir_op_attention_dq, of, 5, NULL,
+                                            weir_matmul(ds, k, false, false));
+    weir_value *dk = weir_op_make_composite(&weir_op_attention_dk, of, 5, NULL,
+                                            weir_matmul(ds, q, true, false));
+    weir_value *dv = weir_op_make_composite(&weir_op_attention_dv, of, 5, NULL,
+                                            weir_matmul(p, t, true, false));
+    dx[0] = weir_unbroadcast(dq, &q->type.shape);
+    dx[1] = weir_unbroadcast(dk, &k->type.shape);
+    dx[2] = weir_unbroadcast(dv, &v->type.shape);
 }
 
 // dO = dP v + P dV with dP = P (dS - sum(P dS)).
 static void attention_jvp(weir_value *y, weir_value *const *dx, weir_value **dy)
 {
     weir_value *q = y->arg[0], *k = y->arg[1], *v = y->arg[2];
-    weir_value *p = weights(y, y->attrs.any.i[0] ? y->arg[3] : NULL);
+    weir_value *mask = y->attrs.any.i[0] ? y->arg[3] : NULL;
+    struct strip kept = kept_strip(y, mask);
+    weir_value *p = weights(y, mask, &kept);
     weir_value *ds = weir_accumulate(dx[0] ? weir_matmul(dx[0], k, false, true) : NULL,
                                      dx[1] ? weir_matmul(q, dx[1], false, true) : NULL);
     if (ds) {
@@ -147,11 +163,12 @@ const struct weir_op weir_op_attention = {.name = "attention",
                                           .jvp = attention_jvp,
                                           .cases = cases};
 
-const struct weir_op weir_op_attention_max = {.name = "attention_max",
-                                              .desc = "the row maxima of an attention",
-                                              .arity = 1,
-                                              .cls = WEIR_OP_COMPOSITE};
-const struct weir_op weir_op_attention_sum = {.name = "attention_sum",
-                                              .desc = "the row sums of an attention",
-                                              .arity = 1,
-                                              .cls = WEIR_OP_COMPOSITE};
+#define PART(what, text, n)                                                                      \
+    const struct weir_op weir_op_attention_##what = {                                            \
+        .name = "attention_" #what, .desc = text, .arity = n, .cls = WEIR_OP_COMPOSITE};
+PART(max, "the row maxima of an attention", 1)
+PART(sum, "the row sums of an attention", 1)
+PART(dq, "the gradient of an attention to its queries", 5)
+PART(dk, "the gradient of an attention to its keys", 5)
+PART(dv, "the gradient of an attention to its values", 5)
+#undef PART
