@@ -399,6 +399,7 @@ bad-input)
     printf '{ "train": { "steps": 3,, } }' >bad.json
     expect 1 "bad.json:1" "$weir" train bad.json --device host
     expect 1 "no run here" "$weir" sample nowhere --device host
+    expect 2 "--hutchinson goes with nll, not with w2" "$weir" eval nowhere w2 --hutchinson
     printf 'not a checkpoint' >x.safetensors
     expect 1 "x.safetensors" "$weir" inspect x.safetensors
     toy --device host --set train.steps=2 --out run >/dev/null 2>&1 || fail "run"

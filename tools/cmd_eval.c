@@ -143,6 +143,10 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir eval: --n %s: expected 1 to 10000000\n", n);
         return EXIT_USAGE;
     }
+    if (hutchinson && strcmp(words[1], "nll")) {
+        fprintf(stderr, "weir eval: --hutchinson goes with nll, not with %s\n", words[1]);
+        return EXIT_USAGE;
+    }
     e.exact = !hutchinson;
     enum weir_status status = cli_open_device(&e.log, device, &e.dev);
     if (!status)
