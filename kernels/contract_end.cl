@@ -110,5 +110,9 @@
 #undef CT_IN1
 #undef CT_IN2
 #undef CT_STEP
+#undef CT_AT
+#undef CT_TERM_AT
+#undef CT_STAGE_TERM
+#undef CT_STAGE_LINE
 #undef CT_PER_ROW
 #undef CT_PER_COL

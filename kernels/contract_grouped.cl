@@ -63,30 +63,7 @@
 #define CT_A_TILE (CT_STEP * (CT_TILE_ROWS + 4))
 #define CT_B_TILE (CT_STEP * (CT_TILE_COLS + 4))
 
-// The offset of flat index i in a nest of four loops of extents X0..X3 and strides S0..S3.
-#define CT_AT(i, X, S)                                                                    \
-    ((i) % X##3 * S##3 + (i) / X##3 % X##2 * S##2 + (i) / (X##3 * X##2) % X##1 * S##1 +   \
-     (i) / (X##3 * X##2 * X##1) * S##0)
-#if CT_TERM0 * CT_TERM1 * CT_TERM2 == 1
-#define CT_TERM_AT(k, s, S) (((k) + (s)) * S##3)
-#elif CT_RUN
-#define CT_TERM_AT(k, s, S) (CT_AT(k, CT_TERM, S) + (s) * S##3)
-#else
-#define CT_TERM_AT(k, s, S) CT_AT((k) + (s), CT_TERM, S)
-#endif
-
-// The first term and the first line of load i of a step, neighbours being next to each other in
-// global memory where they can be.
-#define CT_STAGE_TERM(i, vector, stride, lines)                                  \
-    ((vector) == 1        ? (i) % (CT_STEP / 4) * 4                              \
-         : (vector) == 2  ? (i) / ((lines) / 4)                                  \
-         : (stride) == 1  ? (i) % CT_STEP                                        \
-                          : (i) / (lines))
-#define CT_STAGE_LINE(i, vector, stride, lines)                                  \
-    ((vector) == 1        ? (i) / (CT_STEP / 4)                                  \
-         : (vector) == 2  ? (i) % ((lines) / 4) * 4                              \
-         : (stride) == 1  ? (i) / CT_STEP                                        \
-                          : (i) % (lines))
+#include "contract_stage.cl"
 
 #ifndef WEIR_STAGE
 #define WEIR_STAGE
@@ -344,8 +321,4 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_B_LOADS
 #undef CT_A_TILE
 #undef CT_B_TILE
-#undef CT_AT
-#undef CT_TERM_AT
-#undef CT_STAGE_TERM
-#undef CT_STAGE_LINE
 #include "contract_end.cl"

@@ -34,6 +34,26 @@ damaged() {
 }
 "$weir" train toy --dry-run --no-device --dump "$dir/toy" >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
 rm "$dir"/toy/train-step.* "$dir"/toy/solver-*
+
+# baseline WANT TEXT OPTION...: the tool with these options on that small program must end with WANT and say TEXT.
+baseline() {
+    "$offline" --from "$dir" --baseline "$dir/base" "${@:3}" toy >"$dir/out" 2>&1
+    code=$?
+    if [ $code -ne "$1" ] || ! grep -q "$2" "$dir/out"; then
+        cat "$dir/out"
+        echo "FAILED: exit $code, wanted $1 and '$2' with ${*:3}"
+        exit 1
+    fi
+}
+baseline 2 "no baseline" --targets gfx1030
+baseline 0 "0 of them kept" --targets gfx1030 --write
+baseline 0 "[1-9] of them kept" --targets sm_80 --write
+baseline 0 "^0 families .* differ" --targets gfx1030,sm_80
+printf 'gfx1030\ttoy\tghost%s\n' "$(printf '\t0%.0s' 1 2 3 4 5 6 7 8 9)" >>"$dir/base"
+baseline 0 "gone: gfx1030 toy ghost" --targets gfx1030
+sed -i 's/^# gfx1030\t.*/# gfx1030\tanother clang/; s/^gfx1030\ttoy\tghost/gfx1030\tother\tghost/' "$dir/base"
+baseline 1 "compile those too" --targets gfx1030 --write
+
 mv "$dir/toy/noise.kernels.cl" "$dir/toy.cl"
 echo "    9 more <1 1 1> s0+0 s1+0" >>"$dir/toy/noise.launches.txt"
 damaged 1 "FAILED: sm_80 toy noise" '    *p = nonesuch(*i);'

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "compile/contract.h"
+#include "device/engine.h"
 #include "device/kernel_text.h"
 #include "graph/nest.h"
 #include "graph/ops/rows.h"
@@ -19,6 +20,7 @@
 
 #define GUARD 64           // floats before and after each buffer that is written
 #define POISON 0x7fc12345u // a NaN that no kernel makes
+extern const char engine_emulate_text[]; // of engine_emulate.h
 #define MAX_SLOTS 32
 #define MAX_LAUNCHES 64
 
@@ -43,6 +45,8 @@ static struct weir_strbuf source; // of the kernels of all cases
 static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
 static int n_known;
+static const struct weir_engine *engine; // in fast mode, emulated; or NULL
+static float tolerance;           // relative; of results that are one product each
 static bool long_offsets; // every kernel counts in 64 bits, as operands of 4 GiB and more make it
 
 // How many texts with a line there were: that a case takes the kernel that it is for.
@@ -50,6 +54,21 @@ static struct {
     const char *line;
     int n;
 } seen[] = {{"#define CT_DOWN ("}, {"#define CT_BOUND (1)"}, {"#define CT_BOUND (0)"}};
+static int engine_kernels;
+
+// What makes a matrix engine of any device: the lanes of a sub-group put their fragments side by side, and
+// each reads its results' terms where the instruction's documentation has them.
+static const char emulated_engine[] =
+    "#define EN_LANE get_local_id(0)\n"
+    "#define EN_SUB get_local_id(1)\n"
+    "#define EN_LOCALS local uint emulated_a[CT_ITEMS * EN_A_WORDS], emulated_b[CT_ITEMS * EN_B_WORDS];\n"
+    "#define EN_MAD(d, a, b) { \\\n"
+    "    for (int w = 0; w < EN_A_WORDS; w++) emulated_a[id * EN_A_WORDS + w] = (a)[w]; \\\n"
+    "    for (int w = 0; w < EN_B_WORDS; w++) emulated_b[id * EN_B_WORDS + w] = (b)[w]; \\\n"
+    "    barrier(CLK_LOCAL_MEM_FENCE); \\\n"
+    "    emulated_mad(EN_M, EN_N, EN_LANES, EN_TYPE, emulated_a + sub * EN_LANES * EN_A_WORDS, \\\n"
+    "                 emulated_b + sub * EN_LANES * EN_B_WORDS, d, lane); \\\n"
+    "    barrier(CLK_LOCAL_MEM_FENCE); }\n";
 
 // `text` with each `what` made `with`; malloc'd.
 static char *replace(const char *text, const char *what, const char *with)
@@ -74,6 +93,10 @@ const char *weir_emit_kernel(struct weir_emit *e, const char *hint, const char *
         seen[i].n += strstr(text, seen[i].line) != NULL;
     known[n_known] = strdup(text);
     known_name[n_known] = weir_strbuf_finish(&name);
+    if (strstr(text, "#define EN_LANES")) {
+        weir_strbuf_puts(&source, emulated_engine);
+        engine_kernels++;
+    }
     char *full = replace(text, "$K", known_name[n_known]);
     char *counted = replace(full, "#define CT_INT int", long_offsets ? "#define CT_INT long" : "#define CT_INT int");
     weir_strbuf_puts(&source, counted);
@@ -182,12 +205,15 @@ static struct weir_type matmul_type(const struct spec *s, int side)
 static weir_value *operand(weir_graph *g, struct weir_type t, bool views, const char *name)
 {
     int last = t.shape.rank - 1;
-    if (!views)
-        return weir_input(g, t.dtype, t.shape, name);
     struct weir_shape stored = t.shape;
-    stored.dim[0] = t.shape.dim[last];
-    stored.dim[last] = t.shape.dim[0];
-    return weir_transpose(weir_input(g, t.dtype, stored, name), 0, last);
+    if (views) {
+        stored.dim[0] = t.shape.dim[last];
+        stored.dim[last] = t.shape.dim[0];
+    }
+    bool half = engine && engine->dtype != WEIR_F32;
+    weir_value *v = weir_input(g, half ? engine->dtype : t.dtype, stored, name);
+    v = half ? weir_cast(v, WEIR_F32) : v;
+    return views ? weir_transpose(v, 0, last) : v;
 }
 
 static weir_value *build(weir_graph *g, const struct spec *s)
@@ -211,6 +237,8 @@ static void fill(void *data, int64_t n, bool i8, uint64_t *seed)
         int32_t x = (int32_t)(test_next(seed) >> 32);
         if (i8)
             ((int8_t *)data)[i] = (int8_t)x;
+        else if (engine && tolerance == 0) // every sum of thousands of products is exact
+            ((float *)data)[i] = (float)(x >> 26) * 0x1p-5f;
         else
             ((float *)data)[i] = (float)x * 0x1p-30f;
     }
@@ -250,6 +278,7 @@ static void prepare(struct test *t, weir_device *dev, weir_graph *g, struct weir
                               .in = t->in,
                               .out = &t->out,
                               .tile = tile,
+                              .fast = engine != NULL,
                               .state = &t->state};
     for (int i = 0; i < 2; i++) {
         struct weir_layout l;
@@ -347,7 +376,7 @@ static void compare(struct test *t)
             uint32_t want = ((uint32_t *)t->expect)[k], have = got[GUARD + k];
             float fw = ((float *)t->expect)[k], fh;
             memcpy(&fh, &have, 4);
-            ck_assert_msg(want == have, "%s: element %lld is %08x %.9g, not %08x %.9g", name,
+            ck_assert_msg(want == have || fabsf(fw - fh) <= tolerance * fabsf(fw), "%s: element %lld is %08x %.9g, not %08x %.9g", name,
                           (long long)k, have, (double)fh, want, (double)fw);
         }
         free(got);
@@ -367,6 +396,9 @@ static void run_specs(weir_device *dev, const struct spec *list, int n,
         weir_strbuf_puts(&source, "#define WEIR_NO_VECTOR_DEREF\n");
     if (!weir_device_has(dev, WEIR_CAP_FMA))
         weir_strbuf_printf(&source, "#define WEIR_SOFT_FMA\n%s", weir_kernel_text("scalar.h"));
+    if (engine)
+        weir_strbuf_printf(&source, "#define ENGINE_WORDS local const uint *\n"
+                                    "#define ENGINE_FN __attribute__((noinline)) static\n%s", engine_emulate_text);
     for (int i = 0; i < n; i++) {
         tests[i].s = list[i];
         prepare(&tests[i], dev, g, arena);
@@ -605,6 +637,47 @@ START_TEST(races)
 }
 END_TEST
 
+// Matrix engines, emulated on a driver that has none. If `every`, each of them with each tile: all kinds of
+// gathers, edges, sums in one work-group and split; else one product with edges by a few, with small tiles.
+static const char *const engine_few[][2] = {
+    {"mma-tf32", "engine-16x16-4"}, {"xmx8-bf16", "engine-16x16-8"}, {"wmma-f16", "engine-16x16-8"},
+};
+
+START_TEST(engines)
+{
+    static const struct spec all[] = {
+        {MATMUL, .batch_a = {2}, .batch_b = {2}, .m = 36, .k = 76, .n = 41, .ta = true, .tb = true},
+        {MATMUL, .m = 37, .k = 45, .n = 41, .epilogue = true},
+        {MATMUL, .m = 5, .k = 1100, .n = 7, .views = true},
+        {MATMUL, .m = 3, .k = 0, .n = 2},
+        EACH(.images = 2, .in = {5, 6}, .cin = 3, .cout = 20, .ker = {3, 3}, .p = {.stride = {2, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}})
+        EACH(.images = 1, .in = {4, 4}, .cin = 8, .cout = 4, .ker = {2, 2}, .p = {.groups = 2})
+    }, product[] = {{MATMUL, .m = 13, .k = 1, .n = 19}};
+    int n_tiles = 0;
+    while (every && weir_engine_tiles[n_tiles].name)
+        n_tiles++;
+    weir_device *dev = open_device(WEIR_CAP_WIDE);
+    engine = weir_engines;
+    while (every ? engine < &weir_engines[_i] : strcmp(engine->name, engine_few[_i][0]) != 0)
+        engine++;
+    dev->info.caps.features |= engine->cap;
+    for (int t = 0; t <= n_tiles; t++) {
+        tile = t < n_tiles ? weir_engine_tiles[t].name : every ? NULL : engine_few[_i][1];
+        engine_kernels = 0;
+        run_specs(dev, all, (int)(every ? WEIR_COUNT(all) : 1), NULL);
+        ck_assert_msg(engine_kernels >= (every ? 8 : 1), "%s: %d kernels", engine->name, engine_kernels);
+    }
+    if (engine->dtype == WEIR_F32 && every) { // two operands of tf32, each half a unit of its eleven bits off, and a product
+        tolerance = engine->cap == WEIR_CAP_MFMA ? 0x1p-24f : 0x1p-10f + 0x1p-21f;
+        run_specs(dev, product, 1, NULL);
+        tolerance = 0;
+    }
+    engine = NULL;
+    tile = NULL;
+    weir_device_close(&dev);
+}
+END_TEST
+
 // The group that a GPU gets, where the driver takes it for any kernel.
 START_TEST(large_groups)
 {
@@ -640,6 +713,13 @@ int main(int argc, char **argv)
     tcase_add_test(groups, grouped);
     tcase_add_test(groups, large_groups);
     suite_add_tcase(suite, groups);
+    TCase *matrix = tcase_create("engines");
+    int n_engines = 0;
+    while (weir_engines[n_engines].name)
+        n_engines++;
+    tcase_set_timeout(matrix, every ? 3600 : 280);
+    tcase_add_loop_test(matrix, engines, 0, every ? n_engines : (int)WEIR_COUNT(engine_few));
+    suite_add_tcase(suite, matrix);
     TCase *tiles = tcase_create("tiles");
     int n = 0;
     while (weir_grouped_tiles[n].name)

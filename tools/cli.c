@@ -36,6 +36,46 @@ const char *cli_recipe_dir(void)
     return WEIR_RECIPES_INSTALLED;
 }
 
+const struct cli_feature cli_features[] = {
+    { WEIR_CAP_FMA, "fma" },
+    { WEIR_CAP_DIV_SQRT, "exact-division" },
+    { WEIR_CAP_LOOP_SUMS, "ordered-loops" },
+    { WEIR_CAP_WIDE, "wide" },
+    { WEIR_CAP_VECTOR_DEREF, "vector-pointers" },
+    { WEIR_CAP_SUBGROUPS, "sub-groups" },
+    { WEIR_CAP_FP16, "fp16" },
+    { WEIR_CAP_FP64, "fp64" },
+    { WEIR_CAP_COMMAND_BUFFER, "command-buffers" },
+    { WEIR_CAP_MMA_SYNC, "mma-sync" },
+    { WEIR_CAP_XMX_8, "xmx-8" },
+    { WEIR_CAP_XMX_16, "xmx-16" },
+    { WEIR_CAP_XMX_TF32, "xmx-tf32" },
+    { WEIR_CAP_WMMA, "wmma" },
+    { WEIR_CAP_MFMA, "mfma" },
+    { WEIR_CAP_BINARY_CACHE, "program-cache" },
+    { 0 },
+};
+
+bool cli_parse_caps(const struct weir_command *command, const char *option, const char *text, uint32_t *caps)
+{
+    for (const char *at = text; *at;) {
+        const size_t n = strcspn(at, ",");
+        const struct cli_feature *f = cli_features;
+        while (f->name && (strlen(f->name) != n || strncmp(f->name, at, n) != 0))
+            f++;
+        if (!f->name) {
+            fprintf(stderr, "weir %s: --%s has no feature '%.*s'; there are", command->name, option, (int)n, at);
+            for (f = cli_features; f->name; f++)
+                fprintf(stderr, " %s", f->name);
+            fprintf(stderr, "\n");
+            return false;
+        }
+        *caps |= f->cap;
+        at += n + (at[n] == ',');
+    }
+    return true;
+}
+
 static const struct cli_option *find_option(const struct cli_option *options, int n, const char *name, size_t length)
 {
     for (int i = 0; i < n; i++)

@@ -39,6 +39,15 @@ enum weir_status cli_set_numerics(const struct weir_log *log, const char *mode, 
 // Bytes from a text such as 300M (N, NM or NG: millions, 10^9). Prints what is wrong and returns false.
 bool cli_parse_bytes(const struct weir_command *command, const char *option, const char *text, size_t *bytes);
 
+// Features of devices by the names that `weir devices -v` has for them; the last has none.
+struct cli_feature {
+    enum weir_cap cap;
+    const char *name;
+};
+extern const struct cli_feature cli_features[];
+// Features from a text such as fp16,wmma, added to *caps. Prints what is wrong and returns false.
+bool cli_parse_caps(const struct weir_command *command, const char *option, const char *text, uint32_t *caps);
+
 // A log to stderr. WEIR_LOG_INFO and up to `level` are shown.
 struct weir_log cli_log(enum weir_log_level level);
 int cli_exit_code(enum weir_status status);

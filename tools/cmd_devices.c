@@ -22,22 +22,6 @@
 
 extern char **environ;
 
-static const struct {
-    uint32_t cap;
-    const char *name;
-} features[] = {
-    { WEIR_CAP_FMA, "fma" },
-    { WEIR_CAP_DIV_SQRT, "exact-division" },
-    { WEIR_CAP_LOOP_SUMS, "ordered-loops" },
-    { WEIR_CAP_WIDE, "wide" },
-    { WEIR_CAP_VECTOR_DEREF, "vector-pointers" },
-    { WEIR_CAP_SUBGROUPS, "sub-groups" },
-    { WEIR_CAP_FP16, "fp16" },
-    { WEIR_CAP_FP64, "fp64" },
-    { WEIR_CAP_COMMAND_BUFFER, "command-buffers" },
-    { WEIR_CAP_BINARY_CACHE, "program-cache" },
-};
-
 static const char *const admission_name[] = {
     [WEIR_EXACT] = "exact",
     [WEIR_EXACT_SOFT_FMA] = "exact (software)",
@@ -67,9 +51,9 @@ static void print_details(const struct weir_device_info *info)
            (unsigned long long)caps->local_size);
     printf("            units     %d, groups up to %d\n", caps->compute_units, caps->max_group);
     printf("            features ");
-    for (size_t i = 0; i < sizeof features / sizeof features[0]; i++)
-        if (caps->features & features[i].cap)
-            printf(" %s", features[i].name);
+    for (const struct cli_feature *f = cli_features; f->name; f++)
+        if (caps->features & f->cap)
+            printf(" %s", f->name);
     printf("\n");
     print_quirks(info);
 }

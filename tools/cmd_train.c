@@ -36,8 +36,10 @@ static void show_note(void *cookie, const char *text)
     fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
 }
 
-// Without training: the recipe as text, and with --dump the programs.
-static int dry_run(const struct weir_log *log, struct weir_train_params *params, const char *selector, bool no_device)
+// Without training: the recipe as text, and with --dump the programs, if `caps` says so those of a device that
+// is not here.
+static int dry_run(const struct weir_log *log, struct weir_train_params *params, const char *selector,
+                   const struct weir_caps *caps)
 {
     struct weir_strbuf text = { 0 };
     enum weir_status status = weir_recipe_text(&params->recipe, &text);
@@ -45,10 +47,10 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
         printf("%s", text.s);
     weir_strbuf_free(&text);
     if (params->dump_dir && !status) {
-        struct weir_device_params planned = { .log = *log, .planned = &weir_caps_gpu };
+        struct weir_device_params planned = { .log = *log, .planned = caps };
         status = weir_mkdirs(log, params->dump_dir);
         if (!status)
-            status = no_device ? weir_device_open(&planned, &params->dev) : cli_open_device(log, selector, &params->dev);
+            status = caps ? weir_device_open(&planned, &params->dev) : cli_open_device(log, selector, &params->dev);
         if (!status)
             status = weir_train_dump(log, params);
         weir_device_close(&params->dev);
@@ -58,7 +60,8 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
 
 static int run(int argc, char **argv)
 {
-    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *numerics = NULL, *sets[64];
+    const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *numerics = NULL, *caps = NULL;
+    const char *sets[64];
     int n_words, n_sets = 0;
     bool resume = false, dry = false, any_numerics = false, no_device = false;
     const struct cli_option options[] = {
@@ -72,6 +75,7 @@ static int run(int argc, char **argv)
         { "dry-run", .flag = &dry },
         { "any-numerics", .flag = &any_numerics },
         { "no-device", .flag = &no_device },
+        { "caps", .value = &caps },
     };
     if (!cli_parse(&weir_command_train, argc, argv, options, WEIR_COUNT(options), words, 1, &n_words))
         return EXIT_USAGE;
@@ -98,8 +102,15 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir train: --no-device goes with --dry-run --dump DIR\n");
         return EXIT_USAGE;
     }
+    struct weir_caps planned = weir_caps_gpu;
+    if (caps && !no_device) {
+        fprintf(stderr, "weir train: --caps goes with --no-device\n");
+        return EXIT_USAGE;
+    }
+    if (caps && !cli_parse_caps(&weir_command_train, "caps", caps, &planned.features))
+        return EXIT_USAGE;
     if (dry)
-        return dry_run(&log, &params, device, no_device);
+        return dry_run(&log, &params, device, no_device ? &planned : NULL);
     params.stop = cli_stop();
     status = cli_open_device(&log, device, &params.dev);
     if (!status)
@@ -123,6 +134,7 @@ const struct weir_command weir_command_train = {
             "                    recomputes more, the tighter it is; sampling on the way comes on top\n"
             "  --dump DIR        write every pass, the schedule and the kernels as text\n"
             "  --dry-run         print the complete recipe and stop; with --dump also compile, and write that\n"
-            "  --no-device       with both: write the kernels that a GPU would get, with no device at hand\n",
+            "  --no-device       with both: write the kernels that a GPU would get, with no device at hand\n"
+            "  --caps F,F        with that: features (weir devices -v) that it has beside the least, e.g. mma-sync\n",
     .run = run,
 };

@@ -28,6 +28,13 @@ enum weir_cap {
     WEIR_CAP_COMMAND_BUFFER = 1 << 7,
     WEIR_CAP_BINARY_CACHE = 1 << 8,   // program binaries may be kept on disk
     WEIR_CAP_LOOP_SUMS = 1 << 9,      // a vectorized loop keeps the order of its sums
+    // Matrix engines, for fast mode; each instruction gave the right results on the device.
+    WEIR_CAP_MMA_SYNC = 1 << 10,      // PTX mma.sync of 16 x 8: tf32, bf16, f16
+    WEIR_CAP_XMX_8 = 1 << 11,         // cl_intel_subgroup_matrix_multiply_accumulate, 8 lanes: bf16, f16
+    WEIR_CAP_XMX_16 = 1 << 12,        // 16 lanes
+    WEIR_CAP_XMX_TF32 = 1 << 13,      // cl_intel_subgroup_matrix_multiply_accumulate_tf32
+    WEIR_CAP_WMMA = 1 << 14,          // __builtin_amdgcn_wmma_f32_16x16x16, 32 lanes: bf16, f16
+    WEIR_CAP_MFMA = 1 << 15,          // __builtin_amdgcn_mfma_f32_16x16, 64 lanes: f32, bf16, f16
 };
 
 // How a program computes (docs/numerics.md).

@@ -71,6 +71,14 @@ extern const struct weir_grouped_tile weir_grouped_tiles[];
 // Whether the device says that it runs such groups.
 bool weir_grouped_tile_fits(const weir_device *dev, const struct weir_grouped_tile *t);
 
+// A tile of a matrix engine's kernel: rows x cols results a work-group, `each` a work-item, in `buffers`
+// places of local memory. A row of weir_engine_tiles; the last has no name.
+struct weir_engine_tile {
+    const char *name;
+    int rows, cols, each, buffers;
+};
+extern const struct weir_engine_tile weir_engine_tiles[];
+
 // What the choice of a tile, and of splitting the sums over work-groups, depends on.
 struct weir_grouped_work {
     int64_t rows, cols, batches, terms, chunks;

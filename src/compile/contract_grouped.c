@@ -112,15 +112,13 @@ static const struct weir_grouped_tile *named(const weir_device *dev, const char 
 
 // --- text ---
 
-enum operand { OF_A, OF_B, OF_OUT };
-
-static int64_t stride_of(const struct weir_axis *x, enum operand which)
+static int64_t stride_of(const struct weir_axis *x, enum weir_gather_operand which)
 {
-    return which == OF_A ? x->a : which == OF_B ? x->b : x->o;
+    return which == WEIR_GATHER_A ? x->a : which == WEIR_GATHER_B ? x->b : x->o;
 }
 
 // Whether each of these loops moves the operand by a multiple of four.
-static bool by_fours(const struct weir_axis *x, int n, enum operand which)
+static bool by_fours(const struct weir_axis *x, int n, enum weir_gather_operand which)
 {
     for (int i = 0; i < n; i++)
         if (x[i].n > 1 && stride_of(&x[i], which) % 4)
@@ -128,11 +126,10 @@ static bool by_fours(const struct weir_axis *x, int n, enum operand which)
     return true;
 }
 
-// CT_A_VECTOR or CT_B_VECTOR, as the kernel describes them.
-static int vector_of(const struct weir_gather *g, enum operand which)
+int weir_gather_vector(const struct weir_gather *g, enum weir_gather_operand which)
 {
-    const struct weir_axis *line = which == OF_A ? g->row : g->col;
-    if (!by_fours(g->batch, 6, which) || (which == OF_A ? g->a0 : g->b0) % 4)
+    const struct weir_axis *line = which == WEIR_GATHER_A ? g->row : g->col;
+    if (!by_fours(g->batch, 6, which) || (which == WEIR_GATHER_A ? g->a0 : g->b0) % 4)
         return 0;
     bool cuts = true;
     for (int64_t c = 0; g->cut && c < g->chunks; c++)
@@ -150,12 +147,11 @@ static bool vector_out(const struct weir_emit *e, const struct weir_gather *g,
                        const struct weir_split *s)
 {
     return (!e->epilogue || s->batch) && g->col[3].o == 1 && g->col[3].n % 4 == 0 && g->o0 % 4 == 0 &&
-           by_fours(g->col, 3, OF_OUT) && by_fours(g->row, 4, OF_OUT) &&
-           by_fours(g->batch, 6, OF_OUT) && s->results % 4 == 0;
+           by_fours(g->col, 3, WEIR_GATHER_OUT) && by_fours(g->row, 4, WEIR_GATHER_OUT) &&
+           by_fours(g->batch, 6, WEIR_GATHER_OUT) && s->results % 4 == 0;
 }
 
-// Whether a step may reach beyond the end of a chunk.
-static bool ragged(const struct weir_gather *g, int step)
+bool weir_gather_ragged(const struct weir_gather *g, int step)
 {
     bool even = g->chunks > 0 && extent(g->term, 4) % step == 0;
     for (int64_t c = 0; g->cut && c < g->chunks; c++)
@@ -166,15 +162,15 @@ static bool ragged(const struct weir_gather *g, int step)
 static void define_tile(struct weir_strbuf *t, const struct weir_emit *e, const struct weir_gather *g,
                         const struct weir_split *s, const struct weir_grouped_tile *tile)
 {
-    bool loose = ragged(g, tile->step);
+    bool loose = weir_gather_ragged(g, tile->step);
     define1(t, "TILE_ROWS", tile->rows);
     define1(t, "TILE_COLS", tile->cols);
     define1(t, "STEP", tile->step);
     define1(t, "PER_ROW", tile->per_row);
     define1(t, "PER_COL", tile->per_col);
     define1(t, "BUFFERS", tile->buffers);
-    define1(t, "A_VECTOR", vector_of(g, OF_A));
-    define1(t, "B_VECTOR", vector_of(g, OF_B));
+    define1(t, "A_VECTOR", weir_gather_vector(g, WEIR_GATHER_A));
+    define1(t, "B_VECTOR", weir_gather_vector(g, WEIR_GATHER_B));
     define1(t, "O_VECTOR", vector_out(e, g, s));
     define1(t, "RAGGED", loose);
     define1(t, "RUN", !loose && g->term[3].n % tile->step == 0);
@@ -183,6 +179,9 @@ static void define_tile(struct weir_strbuf *t, const struct weir_emit *e, const 
 
 enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g)
 {
+    const struct weir_engine *engine = weir_engine_for(e, g);
+    if (engine && weir_gather_emit_engine(e, g, engine) == WEIR_OK)
+        return WEIR_OK;
     struct weir_grouped_work w = {extent(g->row, 4),  extent(g->col, 4), extent(g->batch, 6),
                                   extent(g->term, 4), g->chunks,         weir_split_possible(e, g)};
     struct weir_grouped_choice choice = weir_grouped_choose(e->dev, &w);

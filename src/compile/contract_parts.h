@@ -6,6 +6,7 @@
 #define WEIR_COMPILE_CONTRACT_PARTS_H
 
 #include "compile/contract.h"
+#include "device/engine.h"
 
 // Sizes that CPUs' caches are taken to have: a core's own, what is still near, what is left in the last
 // one. Only speed depends on them.
@@ -64,5 +65,17 @@ enum weir_status weir_gather_emit_window(struct weir_emit *e, const struct weir_
 bool weir_block_fits(const struct weir_gather *g);
 enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g);
 enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
+
+// How the kernels of grouped devices read an operand (CT_A_VECTOR, CT_B_VECTOR of contract_grouped.cl), and
+// whether a step may reach beyond the end of a chunk (CT_RAGGED).
+enum weir_gather_operand { WEIR_GATHER_A, WEIR_GATHER_B, WEIR_GATHER_OUT };
+int weir_gather_vector(const struct weir_gather *g, enum weir_gather_operand which);
+bool weir_gather_ragged(const struct weir_gather *g, int step);
+
+// The engine that multiplies these operands in fast mode; NULL: none does (contract_engine.c).
+const struct weir_engine *weir_engine_for(const struct weir_emit *e, const struct weir_gather *g);
+// UNSUPPORTED, and nothing written: no tile fits the device.
+enum weir_status weir_gather_emit_engine(struct weir_emit *e, const struct weir_gather *g,
+                                         const struct weir_engine *engine);
 
 #endif

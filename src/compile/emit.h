@@ -58,7 +58,7 @@ struct weir_emit {
     const struct weir_emit_epilogue *epilogue; // CONTRACT only, or NULL
     const char *tile;          // CONTRACT on grouped devices: the row of weir_grouped_tiles to take if
                                // it fits; NULL = the writer's choice
-    bool fast;                 // fast mode: any order of sums
+    bool fast;                 // fast mode: any order of sums, operands rounded as its bound allows
     struct weir_emit_state *state;
 };
 

@@ -3,10 +3,13 @@
 // because an extension string is only a claim.
 #include "device/opencl/opencl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "device/engine.h"
+#include "device/kernel_text.h"
 
 void weir_cl_caps(cl_device_id id, struct weir_caps *caps)
 {
@@ -80,7 +83,7 @@ static const struct probe probes[] = {
 
 #define PROBE_FLOATS 32
 
-bool weir_cl_probe_run(weir_device *dev, weir_module *module)
+bool weir_cl_probe_run(weir_device *dev, weir_module *module, const size_t local[2])
 {
     float data[PROBE_FLOATS] = { 0 };
     weir_buf *buf = NULL;
@@ -88,7 +91,8 @@ bool weir_cl_probe_run(weir_device *dev, weir_module *module)
     for (int i = 1; i < PROBE_FLOATS; i++)
         data[i] = 1.0f;
     struct weir_launch launch = {
-        .module = module, .kernel = "probe", .n_bufs = 1, .global = { 1, 1, 1 }, .label = "probe",
+        .module = module, .kernel = "probe", .n_bufs = 1, .global = { local[0], local[1], 1 },
+        .local = { local[0], local[1], 1 }, .label = "probe",
     };
     bool good = weir_buf_create(dev, sizeof data, &buf) == WEIR_OK &&
                 weir_buf_write(buf, 0, data, sizeof data) == WEIR_OK;
@@ -101,12 +105,12 @@ bool weir_cl_probe_run(weir_device *dev, weir_module *module)
     return good;
 }
 
-static bool run_probe(weir_device *dev, const struct probe *probe)
+static bool run_probe(weir_device *dev, const char *source, size_t across, size_t down)
 {
     weir_module *module = NULL;
-    struct weir_build_params build = { .source = probe->source, .label = "feature probe" };
+    struct weir_build_params build = { .source = source, .label = "feature probe" };
     bool good = weir_module_build(dev, &build, &module) == WEIR_OK &&
-                weir_cl_probe_run(dev, module);
+                weir_cl_probe_run(dev, module, (size_t[2]) { across, down });
     weir_module_destroy(dev, &module);
     return good;
 }
@@ -131,6 +135,31 @@ static void note(weir_device *dev, const struct weir_log *log, enum weir_cap cap
               there ? "there" : "absent");
 }
 
+static bool run_engine(weir_device *dev, const struct weir_engine *engine)
+{
+    struct weir_strbuf text = { 0 };
+    weir_engine_define(&text, engine);
+    weir_strbuf_puts(&text, weir_kernel_text(engine->text));
+    weir_strbuf_puts(&text, weir_kernel_text("engine_probe.cl"));
+    char *source = weir_strbuf_finish(&text);
+    bool good = source && run_probe(dev, source, (size_t)engine->lanes, 2);
+    free(source);
+    return good;
+}
+
+// The claim comes first: a compiler that does not know an engine's text may end the process over it.
+static void probe_engines(weir_device *dev, const struct weir_log *log)
+{
+    for (const struct weir_engine *e = weir_engines; e->name; e++) {
+        if (e > weir_engines && e->cap == e[-1].cap)
+            continue;
+        bool good = dev->info.caps.is_gpu && claims(weir_cl(dev)->id, e->extension);
+        for (const struct weir_engine *row = e; good && row->cap == e->cap; row++)
+            good = run_engine(dev, row);
+        note(dev, log, e->cap, good);
+    }
+}
+
 enum weir_status weir_cl_probe(weir_device *dev)
 {
     // A feature that is not there is no error: what the driver says about it is not shown.
@@ -139,8 +168,9 @@ enum weir_status weir_cl_probe(weir_device *dev)
     for (size_t i = 0; i < WEIR_COUNT(probes); i++) {
         const struct probe *probe = &probes[i];
         bool claimed = !probe->extension || claims(weir_cl(dev)->id, probe->extension);
-        note(dev, &log, probe->cap, claimed && run_probe(dev, probe));
+        note(dev, &log, probe->cap, claimed && run_probe(dev, probe->source, 1, 1));
     }
+    probe_engines(dev, &log);
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     dev->log = log;
     return WEIR_OK;

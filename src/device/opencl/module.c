@@ -150,7 +150,7 @@ bool weir_cl_probe_binary(weir_device *dev)
         copy = weir_cl_binary_copy(dev, program, options);
     if (copy) {
         struct weir_cl_module module = {.base = {dev}, .program = copy, .label = "binary probe"};
-        good = weir_cl_probe_run(dev, &module.base);
+        good = weir_cl_probe_run(dev, &module.base, (size_t[2]) { 1, 1 });
         clReleaseProgram(copy);
     }
     if (program)

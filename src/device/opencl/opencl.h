@@ -67,8 +67,8 @@ bool weir_cl_find(const struct weir_device_params *params, int index, cl_platfor
 // caps.c
 void weir_cl_caps(cl_device_id id, struct weir_caps *caps); // by query: cheap
 enum weir_status weir_cl_probe(weir_device *dev);           // by trial build and run
-// Runs kernel `probe` of a module on one work-item; true when it answers 1.
-bool weir_cl_probe_run(weir_device *dev, weir_module *module);
+// Runs kernel `probe` of a module on one group of so many work-items; true when it answers 1.
+bool weir_cl_probe_run(weir_device *dev, weir_module *module, const size_t local[2]);
 
 // buffer.c
 enum weir_status weir_cl_buf_create(weir_device *dev, size_t size, weir_buf **out);
