@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contraction by a matrix engine (fast mode, grouped devices): the text of an engine comes before this
-// one. A work-group computes a tile of CT_TILE_ROWS x CT_TILE_COLS results, each of its sub-groups
-// CT_SUB_ROWS x CT_SUB_COLS of them in fragments of EN_M x EN_N. CT_STEP terms of both operands at a time
-// are staged in local memory, rounded to what the engine multiplies, while the next ones are on their
-// way to registers; with two buffers a step costs one barrier. Sums run over all terms in the engine's
-// own order and precision, so the bits are the device's own; the error has the bound of fast mode.
+// Contraction by a matrix engine (fast mode, grouped devices): the text of an engine comes before
+// this one. A work-group computes a tile of CT_TILE_ROWS x CT_TILE_COLS results, each of its
+// sub-groups CT_SUB_ROWS x CT_SUB_COLS of them in fragments of EN_M x EN_N. CT_STEP terms of both
+// operands at a time are staged in local memory, rounded to what the engine multiplies, while the
+// next ones are on their way to registers; with two buffers a step costs one barrier. Sums run over
+// all terms in the engine's own order and precision, so the bits are the device's own; the error
+// has the bound of fast mode.
 //
 // An engine defines, for its type (EN_TYPE 0: f32 or tf32, 1: bf16, 2: f16):
 //   EN_M, EN_N, EN_K      rows, columns, terms of one instruction, by EN_LANES work-items
-//   EN_LANE, EN_SUB       lane of a work-item, sub-group in the group (where not the local ids 0 and 1)
-//   EN_A_WORDS, EN_B_WORDS, EN_RESULTS   32-bit words of operands and floats of results a lane holds
+//   EN_LANE, EN_SUB       lane of a work-item, its sub-group (where not the local ids 0 and 1)
+//   EN_A_WORDS, EN_B_WORDS, EN_RESULTS   32-bit words and floats of results that a lane holds
 //   EN_LOAD_A(to, p, pitch, lane)        a lane's words of EN_M rows; p: word 0 of the first row
 //   EN_LOAD_B(to, p, pitch, lane)        of EN_N columns
 //   EN_MAD(d, a, b)       d = d + a b, by the whole sub-group
 //   EN_ROW(lane, i), EN_COL(lane, i)     where result i of a lane lies in the fragment
 //   EN_ROUND(x)           EN_TYPE 0: the bits of a float made those that are multiplied
 //   EN_ATTRIBUTES, EN_LOCALS             of the kernel, local memory of its own (nothing)
-// In local memory a line (row of a, column of b) has its terms next to each other, one in a word of type
-// 0, else two with the first in the lower half, and CT_PITCH words to the next line: the four words
-// between lines keep fragments in different banks.
+// In local memory a line (row of a, column of b) has its terms next to each other, one in a word of
+// type 0, else two with the first in the lower half, and CT_PITCH words to the next line: the four
+// words between lines keep fragments in different banks.
 //
-// Both operands are read through their strides (contract_knobs.cl; contract_stage.cl: in which order).
-// CT_A_VECTOR, CT_B_VECTOR, CT_RAGGED, CT_RUN, CT_UNROLL: as in contract_grouped.cl.
-// CT_A_HALF, CT_B_HALF 1: the operand in memory is of the engine's own 16-bit type.
-// Local memory: CT_BUFFERS x CT_PITCH x (CT_TILE_ROWS + CT_TILE_COLS) words.
-// Geometry: local EN_LANES, sub-groups, 1; global = the same for each tile across, down; batches (x
-// chunks). Any part of it, by an offset, is fine.
+// Both operands are read through their strides (contract_knobs.cl; contract_stage.cl: in which
+// order). CT_A_VECTOR, CT_B_VECTOR, CT_RAGGED, CT_RUN, CT_UNROLL: as in contract_grouped.cl.
+// CT_A_HALF, CT_B_HALF 1: the operand in memory is of the engine's own 16-bit type. Local memory:
+// CT_BUFFERS x CT_PITCH x (CT_TILE_ROWS + CT_TILE_COLS) words. Geometry: local EN_LANES,
+// sub-groups, 1; global = the same for each tile across, down; batches (x chunks). Any part of it,
+// by an offset, is fine.
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
@@ -96,7 +97,8 @@
 // To nearest, ties to even; NaN stays NaN.
 static inline uint weir_round_tf32(uint x)
 {
-    return (x & 0x7fffffffu) > 0x7f800000u ? 0x7fffe000u : (x + 0xfffu + (x >> 13 & 1)) & 0xffffe000u;
+    return (x & 0x7fffffffu) > 0x7f800000u ? 0x7fffe000u
+                                           : (x + 0xfffu + (x >> 13 & 1)) & 0xffffe000u;
 }
 
 static inline uint weir_round_bf16(uint x)
@@ -112,7 +114,8 @@ static inline uint weir_round_f16(uint x)
 }
 
 // Load j: four terms or one, or zeros.
-static inline void weir_take_f32(uint *to, int j, int vector, global const float *p, bool aligned, bool there)
+static inline void weir_take_f32(uint *to, int j, int vector, global const float *p, bool aligned,
+                                 bool there)
 {
     if (vector) {
         float4 x = (float4)(0.0f);
@@ -129,7 +132,8 @@ static inline void weir_take_f32(uint *to, int j, int vector, global const float
     }
 }
 
-static inline void weir_take_half(uint *to, int j, int vector, global const ushort *p, bool aligned, bool there)
+static inline void weir_take_half(uint *to, int j, int vector, global const ushort *p, bool aligned,
+                                  bool there)
 {
     if (vector) {
         ushort4 x = (ushort4)(0);
@@ -147,7 +151,8 @@ static inline void weir_take_half(uint *to, int j, int vector, global const usho
 }
 
 // A load to its line in local memory, made what the engine multiplies before. type: EN_TYPE.
-static inline void weir_keep(local uint *line, int pitch, int term, int vector, int type, const uint *x)
+static inline void weir_keep(local uint *line, int pitch, int term, int vector, int type,
+                             const uint *x)
 {
     if (vector == 1 && type == 0) {
         *(local uint4 *)(line + term) = (uint4)(x[0], x[1], x[2], x[3]);
@@ -185,7 +190,8 @@ static inline void weir_keep(local uint *line, int pitch, int term, int vector, 
 #endif
 
 kernel __attribute__((reqd_work_group_size(EN_LANES, CT_SUBS, 1))) EN_ATTRIBUTES
-void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT *p1, ulong o1 CT_PARAMS
+void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0,
+             global const CT_B_ELEMENT *p1, ulong o1 CT_PARAMS
 #if CT_SPLIT
              , int first_chunk
 #endif
@@ -195,7 +201,8 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
     EN_LOCALS
     const int lx = get_local_id(0), ly = get_local_id(1), id = ly * EN_LANES + lx;
     const int lane = EN_LANE, sub = EN_SUB;
-    const int sub_row = sub / CT_ACROSS_SUBS * CT_SUB_ROWS, sub_col = sub % CT_ACROSS_SUBS * CT_SUB_COLS;
+    const int sub_row = sub / CT_ACROSS_SUBS * CT_SUB_ROWS,
+              sub_col = sub % CT_ACROSS_SUBS * CT_SUB_COLS;
     const CT_INT m0 = ((CT_INT)get_global_id(1) - ly) / CT_SUBS * CT_TILE_ROWS;
     const CT_INT n0 = ((CT_INT)get_global_id(0) - lx) / EN_LANES * CT_TILE_COLS;
     const CT_INT t = get_global_id(2);
@@ -218,15 +225,15 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
 #pragma unroll
     for (int j = 0; j < CT_A_LOADS; j++) {
         const CT_INT last = CT_ROWS - (CT_A_VECTOR == 2 ? 4 : 1);
-        const CT_INT m = min(
-            m0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS), last);
+        const CT_INT m =
+            min(m0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS), last);
         a_line[j] = CT_AT(m, CT_ROW, CT_A_ROW);
     }
 #pragma unroll
     for (int j = 0; j < CT_B_LOADS; j++) {
         const CT_INT last = CT_COLS - (CT_B_VECTOR == 2 ? 4 : 1);
-        const CT_INT n = min(
-            n0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS), last);
+        const CT_INT n =
+            min(n0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS), last);
         b_line[j] = CT_AT(n, CT_COL, CT_B_COL);
     }
     float acc[CT_FRAG_ROWS * CT_FRAG_COLS * EN_RESULTS];
@@ -245,15 +252,17 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
         if (running) {
 #pragma unroll
             for (int j = 0; j < CT_A_LOADS; j++) {
-                const int i = id + j * CT_ITEMS, s = CT_STAGE_TERM(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS);
-                CT_A_TAKE(a_next, j, CT_A_VECTOR, a + a_line[j] + CT_TERM_AT(k, s, CT_A_TERM), a_aligned,
-                          CT_LOADS(i, CT_A_ALL) && (!CT_RAGGED || k + s < end));
+                const int i = id + j * CT_ITEMS,
+                          s = CT_STAGE_TERM(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS);
+                CT_A_TAKE(a_next, j, CT_A_VECTOR, a + a_line[j] + CT_TERM_AT(k, s, CT_A_TERM),
+                          a_aligned, CT_LOADS(i, CT_A_ALL) && (!CT_RAGGED || k + s < end));
             }
 #pragma unroll
             for (int j = 0; j < CT_B_LOADS; j++) {
-                const int i = id + j * CT_ITEMS, s = CT_STAGE_TERM(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS);
-                CT_B_TAKE(b_next, j, CT_B_VECTOR, b + b_line[j] + CT_TERM_AT(k, s, CT_B_TERM), b_aligned,
-                          CT_LOADS(i, CT_B_ALL) && (!CT_RAGGED || k + s < end));
+                const int i = id + j * CT_ITEMS,
+                          s = CT_STAGE_TERM(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS);
+                CT_B_TAKE(b_next, j, CT_B_VECTOR, b + b_line[j] + CT_TERM_AT(k, s, CT_B_TERM),
+                          b_aligned, CT_LOADS(i, CT_B_ALL) && (!CT_RAGGED || k + s < end));
             }
         }
         if (!first) {
@@ -278,7 +287,8 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
 #pragma unroll
 #endif
                     for (int j = 0; j < CT_FRAG_COLS; j++)
-                        EN_MAD(acc + (i * CT_FRAG_COLS + j) * EN_RESULTS, av + i * EN_A_WORDS, bv + j * EN_B_WORDS);
+                        EN_MAD(acc + (i * CT_FRAG_COLS + j) * EN_RESULTS, av + i * EN_A_WORDS,
+                               bv + j * EN_B_WORDS);
             }
         }
 #if CT_BUFFERS == 2
@@ -294,9 +304,11 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
                 for (int l = 0; l < CT_A_TERMS; l++)
                     a_next[j * CT_A_TERMS + l] = CT_BITS(a_next[j * CT_A_TERMS + l], CT_A_HALF);
                 if (CT_LOADS(i, CT_A_ALL))
-                    weir_keep(words + at + CT_STAGE_LINE(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS) * CT_PITCH, CT_PITCH,
-                              CT_STAGE_TERM(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS), CT_A_VECTOR, EN_TYPE,
-                              a_next + j * CT_A_TERMS);
+                    weir_keep(words + at +
+                                  CT_STAGE_LINE(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS) *
+                                      CT_PITCH,
+                              CT_PITCH, CT_STAGE_TERM(i, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS),
+                              CT_A_VECTOR, EN_TYPE, a_next + j * CT_A_TERMS);
             }
 #pragma unroll
             for (int j = 0; j < CT_B_LOADS; j++) {
@@ -305,9 +317,11 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
                 for (int l = 0; l < CT_B_TERMS; l++)
                     b_next[j * CT_B_TERMS + l] = CT_BITS(b_next[j * CT_B_TERMS + l], CT_B_HALF);
                 if (CT_LOADS(i, CT_B_ALL))
-                    weir_keep(words + at + CT_A_TILE + CT_STAGE_LINE(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS) * CT_PITCH,
-                              CT_PITCH, CT_STAGE_TERM(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS), CT_B_VECTOR, EN_TYPE,
-                              b_next + j * CT_B_TERMS);
+                    weir_keep(words + at + CT_A_TILE +
+                                  CT_STAGE_LINE(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS) *
+                                      CT_PITCH,
+                              CT_PITCH, CT_STAGE_TERM(i, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS),
+                              CT_B_VECTOR, EN_TYPE, b_next + j * CT_B_TERMS);
             }
             k = min(k + CT_STEP, end);
         }
@@ -321,8 +335,10 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0, global const CT_B_ELEMENT 
         for (int r = 0; r < EN_RESULTS; r++) {
             const CT_INT m = m0 + sub_row + i / CT_FRAG_COLS * EN_M + EN_ROW(lane, r);
             const CT_INT n = n0 + sub_col + i % CT_FRAG_COLS * EN_N + EN_COL(lane, r);
-            if ((CT_ROWS % CT_TILE_ROWS == 0 || m < CT_ROWS) && (CT_COLS % CT_TILE_COLS == 0 || n < CT_COLS)) {
-                CT_PUT(acc[i * EN_RESULTS + r], out + CT_AT(m, CT_ROW, CT_O_ROW) + CT_AT(n, CT_COL, CT_O_COL));
+            if ((CT_ROWS % CT_TILE_ROWS == 0 || m < CT_ROWS) &&
+                (CT_COLS % CT_TILE_COLS == 0 || n < CT_COLS)) {
+                CT_PUT(acc[i * EN_RESULTS + r],
+                       out + CT_AT(m, CT_ROW, CT_O_ROW) + CT_AT(n, CT_COL, CT_O_COL));
             }
         }
 }

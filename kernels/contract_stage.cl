@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in global memory the terms of a step lie that a work-group stages in local memory: shared by the
-// contractions of grouped devices (contract_grouped.cl, contract_engine.cl). Lines of a tile are rows of
-// a, columns of b. contract_end.cl takes the names back.
+// Where in global memory the terms of a step lie that a work-group stages in local memory: shared
+// by the contractions of grouped devices (contract_grouped.cl, contract_engine.cl). Lines of a tile
+// are rows of a, columns of b. contract_end.cl takes the names back.
 
 // The offset of flat index i in a nest of four loops of extents X0..X3 and strides S0..S3.
 #define CT_AT(i, X, S)                                                                    \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix engine of Intel's GPUs by cl_intel_subgroup_matrix_multiply_accumulate: 8 rows and a column
-// for each lane of a sub-group, which has 8 lanes (Arc A) or 16 (Xe2, data centre); 16 terms of bf16 or
-// f16, and where there are 16 lanes, by .._tf32, 8 of tf32. In a file of its own because no other
-// compiler may see it. What contract_engine.cl wants of an engine stands there.
+// The matrix engine of Intel's GPUs by cl_intel_subgroup_matrix_multiply_accumulate: 8 rows and a
+// column for each lane of a sub-group, which has 8 lanes (Arc A) or 16 (Xe2, data centre); 16 terms
+// of bf16 or f16, and where there are 16 lanes, by .._tf32, 8 of tf32. In a file of its own because
+// no other compiler may see it. What contract_engine.cl wants of an engine stands there.
 //
 // Fragments, as the extensions have them (a word is one term of tf32 or two of 16 bits):
 //   a: of 16 bits, of each row the lane's share of 16 terms: a word of 8 lanes, one term of 16;
@@ -54,17 +54,19 @@
 #else
 #define WEIR_MATRIX_MAD_A (short8)(a_[0], a_[1], a_[2], a_[3], a_[4], a_[5], a_[6], a_[7])
 #endif
-#define WEIR_MATRIX_MAD(mad, d, a, b)                                                                 \
-    {                                                                                                 \
-        const uint *a_ = (a), *b_ = (b);                                                              \
-        const int8 b8 = (int8)(b_[0], b_[1], b_[2], b_[3], b_[4], b_[5], b_[6], b_[7]);               \
-        vstore8(mad(WEIR_MATRIX_MAD_A, b8, vload8(0, (d))), 0, (d));                                  \
+#define WEIR_MATRIX_MAD(mad, d, a, b)                                                              \
+    {                                                                                              \
+        const uint *a_ = (a), *b_ = (b);                                                           \
+        const int8 b8 = (int8)(b_[0], b_[1], b_[2], b_[3], b_[4], b_[5], b_[6], b_[7]);            \
+        vstore8(mad(WEIR_MATRIX_MAD_A, b8, vload8(0, (d))), 0, (d));                               \
     }
-#define WEIR_MATRIX_MAD_TF32(d, a, b)                                                                 \
-    {                                                                                                 \
-        const uint4 a4 = vload4(0, (a));                                                              \
-        const uint8 b8 = vload8(0, (b));                                                              \
-        vstore8(intel_sub_group_tf32_tf32_matrix_mad_k8(as_float4(a4), as_float8(b8), vload8(0, (d))), 0, (d)); \
+#define WEIR_MATRIX_MAD_TF32(d, a, b)                                                              \
+    {                                                                                              \
+        const uint4 a4 = vload4(0, (a));                                                           \
+        const uint8 b8 = vload8(0, (b));                                                           \
+        vstore8(                                                                                   \
+            intel_sub_group_tf32_tf32_matrix_mad_k8(as_float4(a4), as_float8(b8), vload8(0, (d))), \
+            0, (d));                                                                               \
     }
 static inline void weir_matrix_mad_load_a_tf32(uint *to, local const uint *p, int pitch, int lane)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a matrix engine does what its file says: two sub-groups multiply matrices of small integers, whose
-// products and sums are exact, and compare. p[o] = 1: every lane found all its results right. The text
-// of the engine comes before; what it defines stands in contract_engine.cl.
+// Whether a matrix engine does what its file says: two sub-groups multiply matrices of small
+// integers, whose products and sums are exact, and compare. p[o] = 1: every lane found all its
+// results right. The text of the engine comes before; what it defines stands in contract_engine.cl.
 // Geometry: one group of EN_LANES, 2, 1.
 #ifndef EN_TYPE // one multiply-add of one work-item, so that this file stands alone
 #define EN_TYPE 0
@@ -60,8 +60,8 @@ static inline void fill(local uint *to, int lines, int wide, int seed, int from)
     }
 }
 
-kernel __attribute__((reqd_work_group_size(EN_LANES, 2, 1))) EN_ATTRIBUTES
-void probe(global float *p, ulong o)
+kernel __attribute__((reqd_work_group_size(EN_LANES, 2, 1))) EN_ATTRIBUTES void
+probe(global float *p, ulong o)
 {
     local uint tiles[2 * (EN_M + EN_N) * EN_PITCH];
     local int wrong[2 * EN_LANES];
@@ -84,7 +84,8 @@ void probe(global float *p, ulong o)
         for (int i = 0; i < EN_RESULTS; i++) {
             int sum = 3 * EN_ROW(lane, i) - EN_COL(lane, i);
             for (int k = 0; k < EN_K; k++)
-                sum += 2 * term(wide, EN_ROW(lane, i) + 3 * sub, k) * term(!wide, EN_COL(lane, i) + 5 * sub, k);
+                sum += 2 * term(wide, EN_ROW(lane, i) + 3 * sub, k) *
+                       term(!wide, EN_COL(lane, i) + 5 * sub, k);
             bad |= d[i] != (float)sum;
         }
         barrier(CLK_LOCAL_MEM_FENCE);

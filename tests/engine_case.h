@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One matrix engine's own text as C, of the instance that the EN_ knobs and ENGINE_TEXT say: what it makes
-// of fragments becomes functions named after ENGINE_CASE. Included once a row by test_engine.c.
+// One matrix engine's own text as C, of the instance that the EN_ knobs and ENGINE_TEXT say: what
+// it makes of fragments becomes functions named after ENGINE_CASE. Included once a row by
+// test_engine.c.
 #define EN_MAD(d, a, b) // the instruction itself: engine_emulate.h
 #include ENGINE_TEXT
 #define ENGINE_NAME2(engine, what) engine##_##what
@@ -26,7 +27,9 @@ static int ENGINE_NAME(col)(int lane, int i)
 }
 
 static const struct engine_case ENGINE_CASE = {
-    EN_TYPE, EN_LANES, EN_M, EN_N, EN_K, EN_RESULTS, ENGINE_NAME(load), ENGINE_NAME(row), ENGINE_NAME(col),
+    EN_TYPE,           EN_LANES,         EN_M,
+    EN_N,              EN_K,             EN_RESULTS,
+    ENGINE_NAME(load), ENGINE_NAME(row), ENGINE_NAME(col),
 };
 #undef ENGINE_CASE
 #undef ENGINE_NAME

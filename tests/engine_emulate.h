@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix engines as their makers document them, for C and OpenCL C alike: for each term of an operand the
-// lane and the 32-bit word that hold it, for each result of a lane its row and column. Written from the
-// documents, term by term, where the kernel files say it lane by lane:
+// Matrix engines as their makers document them, for C and OpenCL C alike: for each term of an
+// operand the lane and the 32-bit word that hold it, for each result of a lane its row and column.
+// Written from the documents, term by term, where the kernel files say it lane by lane:
 //   16 x 8: PTX ISA, "Matrix fragments for mma.m16n8k8" (tf32) and ".. mma.m16n8k16" (bf16, f16)
 //   8 x 8, 8 x 16: cl_intel_subgroup_matrix_multiply_accumulate and .._tf32
-//   16 x 16: AMD's matrix instruction calculator, v_wmma_f32_16x16x16_* (32 lanes), v_mfma_f32_16x16x*
-// ENGINE_WORDS is the type of a pointer to the words of all lanes, each lane's next to each other, ENGINE_FN how
-// a function begins.
+//   16 x 16: AMD's matrix instruction calculator, v_wmma_f32_16x16x16_* (32 lanes),
+//   v_mfma_f32_16x16x*
+// ENGINE_WORDS is the type of a pointer to the words of all lanes, each lane's next to each other,
+// ENGINE_FN how a function begins.
 
 // Type 2: a half as float.
 static inline float emulated_half(uint h)
@@ -27,14 +28,18 @@ static inline float emulated_term(uint word, int type, int upper, int tf32)
 }
 
 // d = d + a b for one lane; the sum in order of k, each term by an fma.
-ENGINE_FN void emulated_mad(int m, int n, int lanes, int type, ENGINE_WORDS a, ENGINE_WORDS b, float *d, int lane)
+ENGINE_FN void emulated_mad(int m, int n, int lanes, int type, ENGINE_WORDS a, ENGINE_WORDS b,
+                            float *d, int lane)
 {
     const int nvidia = m == 16 && n == 8, intel = m == 8, wmma = n == 16 && lanes == 32;
     const int wide = type == 0, terms = wide ? (lanes == 64 ? 4 : 8) : 16;
     const int a_words = nvidia ? 4 : intel ? (wide ? 4 : 8) : wmma ? 8 : wide ? 1 : 2;
     const int b_words = nvidia ? 2 : intel ? 8 : a_words;
     for (int i = 0; i < m * n / lanes; i++) {
-        const int row = nvidia ? (lane >> 2) + (i >= 2 ? 8 : 0) : intel ? i : wmma ? 2 * i + lane / 16 : 4 * (lane / 16) + i;
+        const int row = nvidia  ? (lane >> 2) + (i >= 2 ? 8 : 0)
+                        : intel ? i
+                        : wmma  ? 2 * i + lane / 16
+                                : 4 * (lane / 16) + i;
         const int col = nvidia ? 2 * (lane & 3) + (i & 1) : intel ? lane : lane % 16;
         float sum = d[i];
         for (int k = 0; k < terms; k++) {

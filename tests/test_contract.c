@@ -56,12 +56,13 @@ static struct {
 } seen[] = {{"#define CT_DOWN ("}, {"#define CT_BOUND (1)"}, {"#define CT_BOUND (0)"}};
 static int engine_kernels;
 
-// What makes a matrix engine of any device: the lanes of a sub-group put their fragments side by side, and
-// each reads its results' terms where the instruction's documentation has them.
+// What makes a matrix engine of any device: the lanes of a sub-group put their fragments side by
+// side, and each reads its results' terms where the instruction's documentation has them.
 static const char emulated_engine[] =
     "#define EN_LANE get_local_id(0)\n"
     "#define EN_SUB get_local_id(1)\n"
-    "#define EN_LOCALS local uint emulated_a[CT_ITEMS * EN_A_WORDS], emulated_b[CT_ITEMS * EN_B_WORDS];\n"
+    "#define EN_LOCALS local uint emulated_a[CT_ITEMS * EN_A_WORDS], "
+    "emulated_b[CT_ITEMS * EN_B_WORDS];\n"
     "#define EN_MAD(d, a, b) { \\\n"
     "    for (int w = 0; w < EN_A_WORDS; w++) emulated_a[id * EN_A_WORDS + w] = (a)[w]; \\\n"
     "    for (int w = 0; w < EN_B_WORDS; w++) emulated_b[id * EN_B_WORDS + w] = (b)[w]; \\\n"
@@ -398,7 +399,8 @@ static void run_specs(weir_device *dev, const struct spec *list, int n,
         weir_strbuf_printf(&source, "#define WEIR_SOFT_FMA\n%s", weir_kernel_text("scalar.h"));
     if (engine)
         weir_strbuf_printf(&source, "#define ENGINE_WORDS local const uint *\n"
-                                    "#define ENGINE_FN __attribute__((noinline)) static\n%s", engine_emulate_text);
+                                    "#define ENGINE_FN __attribute__((noinline)) static\n%s",
+                           engine_emulate_text);
     for (int i = 0; i < n; i++) {
         tests[i].s = list[i];
         prepare(&tests[i], dev, g, arena);
@@ -637,8 +639,9 @@ START_TEST(races)
 }
 END_TEST
 
-// Matrix engines, emulated on a driver that has none. If `every`, each of them with each tile: all kinds of
-// gathers, edges, sums in one work-group and split; else one product with edges by a few, with small tiles.
+// Matrix engines, emulated on a driver that has none. If `every`, each of them with each tile: all
+// kinds of gathers, edges, sums in one work-group and split; else one product with edges by a few,
+// with small tiles.
 static const char *const engine_few[][2] = {
     {"mma-tf32", "engine-16x16-4"}, {"xmx8-bf16", "engine-16x16-8"}, {"wmma-f16", "engine-16x16-8"},
 };
@@ -665,9 +668,11 @@ START_TEST(engines)
         tile = t < n_tiles ? weir_engine_tiles[t].name : every ? NULL : engine_few[_i][1];
         engine_kernels = 0;
         run_specs(dev, all, (int)(every ? WEIR_COUNT(all) : 1), NULL);
-        ck_assert_msg(engine_kernels >= (every ? 8 : 1), "%s: %d kernels", engine->name, engine_kernels);
+        ck_assert_msg(engine_kernels >= (every ? 8 : 1), "%s: %d kernels", engine->name,
+                      engine_kernels);
     }
-    if (engine->dtype == WEIR_F32 && every) { // two operands of tf32, each half a unit of its eleven bits off, and a product
+    // Two operands of tf32, each half a unit of its eleven bits off, and a product.
+    if (engine->dtype == WEIR_F32 && every) {
         tolerance = engine->cap == WEIR_CAP_MFMA ? 0x1p-24f : 0x1p-10f + 0x1p-21f;
         run_specs(dev, product, 1, NULL);
         tolerance = 0;

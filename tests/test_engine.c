@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix engines without a GPU: the kernel files' fragments, compiled as C for all lanes of a sub-group, go
-// through the instruction as its maker documents it (engine_emulate.h); what comes out must be the product.
-// That whole kernels do so too is tested with a driver (test_contract.c, engines). Seed of all data: 7.
+// Matrix engines without a GPU: the kernel files' fragments, compiled as C for all lanes of a
+// sub-group, go through the instruction as its maker documents it (engine_emulate.h); what comes
+// out must be the product. That whole kernels do so too is tested with a driver (test_contract.c,
+// engines). Seed of all data: 7.
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -174,19 +175,8 @@ struct engine_case {
 #undef ENGINE_TEXT
 
 static const struct engine_case *const cases[] = {
-    &mma_tf32,
-    &mma_bf16,
-    &mma_f16,
-    &xmx8_bf16,
-    &xmx8_f16,
-    &xmx16_bf16,
-    &xmx16_f16,
-    &xmx16_tf32,
-    &wmma_bf16,
-    &wmma_f16,
-    &mfma_f32,
-    &mfma_bf16,
-    &mfma_f16,
+    &mma_tf32,   &mma_bf16,  &mma_f16,  &xmx8_bf16, &xmx8_f16,  &xmx16_bf16, &xmx16_f16,
+    &xmx16_tf32, &wmma_bf16, &wmma_f16, &mfma_f32,  &mfma_bf16, &mfma_f16,
 };
 
 // --- the test ---
@@ -196,7 +186,8 @@ enum { MOST = 16, PITCH = 12 }; // rows, columns or terms; words from line to li
 // A number that the type has, as its bits: all of them in use.
 static uint random_term(int type, uint64_t *seed, double *value)
 {
-    const int n = (int)(test_next(seed) >> 40) % (type == 1 ? 256 : 2048) - (type == 1 ? 128 : 1024);
+    const int n =
+        (int)(test_next(seed) >> 40) % (type == 1 ? 256 : 2048) - (type == 1 ? 128 : 1024);
     const uint bits = as_uint((float)n);
     *value = n;
     if (type != 2)
@@ -205,7 +196,8 @@ static uint random_term(int type, uint64_t *seed, double *value)
     return n == 0 ? 0 : (bits >> 16 & 0x8000u) | exponent << 10 | (bits >> 13 & 1023);
 }
 
-static void fill(const struct engine_case *c, int lines, uint *tile, double (*value)[MOST], uint64_t *seed)
+static void fill(const struct engine_case *c, int lines, uint *tile, double (*value)[MOST],
+                 uint64_t *seed)
 {
     memset(tile, 0xff, sizeof(uint) * MOST * PITCH); // a NaN wherever nothing is read
     for (int i = 0; i < lines; i++)
@@ -219,8 +211,8 @@ static void fill(const struct engine_case *c, int lines, uint *tile, double (*va
         }
 }
 
-// Integers below 2^11, of which 16 products and the start fit 24 bits only where one side is small: what is
-// left is a rounding a term.
+// Integers below 2^11, of which 16 products and the start fit 24 bits only where one side is small:
+// what is left is a rounding a term.
 START_TEST(fragments)
 {
     const struct engine_case *c = cases[_i];
@@ -243,20 +235,22 @@ START_TEST(fragments)
         emulated_mad(c->m, c->n, c->lanes, c->type, a, b, d, lane);
         for (int i = 0; i < c->results; i++) {
             const int r = c->row(lane, i), o = c->col(lane, i);
-            ck_assert_msg(r >= 0 && r < c->m && o >= 0 && o < c->n, "%s: lane %d has result %d, %d", name, lane, r, o);
+            ck_assert_msg(r >= 0 && r < c->m && o >= 0 && o < c->n, "%s: lane %d has result %d, %d",
+                          name, lane, r, o);
             double sum = 100 * r - o, size = fabs(sum);
             for (int k = 0; k < c->k; k++) {
                 sum += av[r][k] * bv[o][k];
                 size += fabs(av[r][k] * bv[o][k]);
             }
-            ck_assert_msg(fabs(d[i] - sum) <= (c->k + 1) * 0x1p-24 * size, "%s: %d, %d is %g, not %g", name, r, o,
-                          (double)d[i], sum);
+            ck_assert_msg(fabs(d[i] - sum) <= (c->k + 1) * 0x1p-24 * size,
+                          "%s: %d, %d is %g, not %g", name, r, o, (double)d[i], sum);
             seen[r][o]++;
         }
     }
     for (int r = 0; r < c->m; r++)
         for (int o = 0; o < c->n; o++)
-            ck_assert_msg(seen[r][o] == 1, "%s: %d lanes have result %d, %d", name, seen[r][o], r, o);
+            ck_assert_msg(seen[r][o] == 1, "%s: %d lanes have result %d, %d", name, seen[r][o], r,
+                          o);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gathers by a device's matrix engine, in fast mode on grouped devices (kernels/contract_engine.cl): which
-// engine multiplies the operands without losing more than fast mode may, which tile, and its text.
+// Gathers by a device's matrix engine, in fast mode on grouped devices
+// (kernels/contract_engine.cl): which engine multiplies the operands without losing more than fast
+// mode may, which tile, and its text.
 #include "compile/contract_parts.h"
 
 #include <string.h>
@@ -32,11 +33,13 @@ struct layout {
 };
 
 // Cuts the tile among sub-groups so that each reads the fewest lines; false where they do not fit.
-static bool lay_out(const weir_device *dev, const struct weir_engine *g, const struct weir_engine_tile *t, struct layout *out)
+static bool lay_out(const weir_device *dev, const struct weir_engine *g,
+                    const struct weir_engine_tile *t, struct layout *out)
 {
     const struct weir_caps *caps = &dev->info.caps;
     int subs = t->rows * t->cols / (g->lanes * t->each), best = 0;
-    uint64_t bytes = (uint64_t)t->buffers * (uint64_t)(t->rows + t->cols) * PITCH_WORDS * sizeof(uint32_t);
+    uint64_t bytes =
+        (uint64_t)t->buffers * (uint64_t)(t->rows + t->cols) * PITCH_WORDS * sizeof(uint32_t);
     if (subs == 0 || subs * g->lanes > caps->max_group || bytes > caps->local_size)
         return false;
     for (int down = 1; down <= subs; down++) {
@@ -53,24 +56,34 @@ static bool lay_out(const weir_device *dev, const struct weir_engine *g, const s
 
 // --- choice ---
 
-// A model of a GPU's compute unit, as in contract_grouped.c: multiply-adds of its engine and floats from
-// the cache a clock cycle, work-items that hide latencies. Only the order of candidates depends on it.
-enum { UNIT_FMAS = 1024, UNIT_FLOATS = 16, UNIT_ITEMS = 256, UNIT_RESIDENT = 512, LAUNCH_CYCLES = 8000 };
+// A model of a GPU's compute unit, as in contract_grouped.c: multiply-adds of its engine and floats
+// from the cache a clock cycle, work-items that hide latencies. Only the order of candidates
+// depends on it.
+enum {
+    UNIT_FMAS = 1024,
+    UNIT_FLOATS = 16,
+    UNIT_ITEMS = 256,
+    UNIT_RESIDENT = 512,
+    LAUNCH_CYCLES = 8000
+};
 
 static double cost_of(const struct layout *l, int lanes, int64_t groups, int64_t terms, int units)
 {
     const struct weir_engine_tile *t = l->tile;
-    double mad = (double)(t->rows * t->cols) / UNIT_FMAS, read = (double)(t->rows + t->cols) / UNIT_FLOATS;
-    int64_t items = l->subs * lanes, a_unit = div_up(groups, units), resident = UNIT_RESIDENT / items;
+    double mad = (double)(t->rows * t->cols) / UNIT_FMAS,
+           read = (double)(t->rows + t->cols) / UNIT_FLOATS;
+    int64_t items = l->subs * lanes, a_unit = div_up(groups, units),
+            resident = UNIT_RESIDENT / items;
     resident = resident < 1 ? 1 : resident > a_unit ? a_unit : resident;
     double there = (double)(resident * items) / UNIT_ITEMS;
     return (double)terms * (mad > read ? mad : read) * (double)a_unit / (there < 1 ? there : 1);
 }
 
-static bool choose(const struct weir_emit *e, const struct weir_engine *engine, const struct weir_gather *g,
-                   struct layout *best, bool *split)
+static bool choose(const struct weir_emit *e, const struct weir_engine *engine,
+                   const struct weir_gather *g, struct layout *best, bool *split)
 {
-    int64_t rows = extent(g->row, 4), cols = extent(g->col, 4), z = extent(g->batch, 6), terms = extent(g->term, 4);
+    int64_t rows = extent(g->row, 4), cols = extent(g->col, 4), z = extent(g->batch, 6),
+            terms = extent(g->term, 4);
     const int units = e->dev->info.caps.compute_units;
     const bool may_split = weir_split_possible(e, g);
     double least = 0;
@@ -119,16 +132,17 @@ const struct weir_engine *weir_engine_for(const struct weir_emit *e, const struc
     enum weir_dtype want[2] = {a == b ? a : WEIR_F32, WEIR_F32};
     for (int i = 0; i < 2 && e->fast; i++)
         for (const struct weir_engine *x = weir_engines; x->name; x++)
-            if (x->dtype == want[i] && weir_device_has(e->dev, x->cap) && reads(x, g->a.arg.dtype) &&
-                reads(x, g->b.arg.dtype))
+            if (x->dtype == want[i] && weir_device_has(e->dev, x->cap) &&
+                reads(x, g->a.arg.dtype) && reads(x, g->b.arg.dtype))
                 return x;
     return NULL;
 }
 
 // --- text ---
 
-static void define_layout(struct weir_strbuf *t, const struct weir_emit *e, const struct weir_gather *g,
-                          const struct weir_engine *engine, const struct layout *l, bool split)
+static void define_layout(struct weir_strbuf *t, const struct weir_emit *e,
+                          const struct weir_gather *g, const struct weir_engine *engine,
+                          const struct layout *l, bool split)
 {
     int step = engine->dtype == WEIR_F32 ? STEP_WORDS : 2 * STEP_WORDS;
     bool loose = split ? weir_gather_ragged(g, step) : extent(g->term, 4) % step != 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of matrix engines. To add one: a kernel file, its rows here, a capability, its layout in
-// tests/engine_emulate.h (docs/kernels.md).
+// The table of matrix engines. To add one: a kernel file, its rows here, a capability, its layout
+// in tests/engine_emulate.h (docs/kernels.md).
 #include "device/engine.h"
 
 #define NVIDIA "cl_nv_device_attribute_query", "engine_nvidia.cl"
@@ -27,7 +27,8 @@ const struct weir_engine weir_engines[] = {
 
 void weir_engine_define(struct weir_strbuf *t, const struct weir_engine *engine)
 {
-    weir_strbuf_printf(t, "#define EN_TYPE %d\n#define EN_LANES %d\n#define EN_M %d\n#define EN_N %d\n#define EN_K %d\n",
-                       engine->dtype == WEIR_F32 ? 0 : engine->dtype == WEIR_BF16 ? 1 : 2, engine->lanes, engine->m,
+    const int type = engine->dtype == WEIR_F32 ? 0 : engine->dtype == WEIR_BF16 ? 1 : 2;
+    weir_strbuf_printf(t, "#define EN_TYPE %d\n#define EN_LANES %d\n", type, engine->lanes);
+    weir_strbuf_printf(t, "#define EN_M %d\n#define EN_N %d\n#define EN_K %d\n", engine->m,
                        engine->n, engine->k);
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix engines: what a device multiplies small matrices with in one instruction. A row says what one
-// instruction takes; its kernel file (kernels/engine_*.cl) has the instruction and where each lane holds what.
-// The device layer tries rows (opencl/caps.c), the compiler writes kernels with them (contract_engine.c).
+// Matrix engines: what a device multiplies small matrices with in one instruction. A row says what
+// one instruction takes; its kernel file (kernels/engine_*.cl) has the instruction and where each
+// lane holds what. The device layer tries rows (opencl/caps.c), the compiler writes kernels with
+// them (contract_engine.c).
 #ifndef WEIR_DEVICE_ENGINE_H
 #define WEIR_DEVICE_ENGINE_H
 
 #include "base/strbuf.h"
 #include "weir/device.h"
 
-// dtype: of the operands that are multiplied; F32 may round them to tf32. m x n results of k terms, by
-// `lanes` work-items. A device has `cap` when it claims `extension` and every row of that capability
-// gives the right results there.
+// dtype: of the operands that are multiplied; F32 may round them to tf32. m x n results of k terms,
+// by `lanes` work-items. A device has `cap` when it claims `extension` and every row of that
+// capability gives the right results there.
 struct weir_engine {
     const char *name;
     enum weir_cap cap;

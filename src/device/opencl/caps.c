@@ -147,7 +147,7 @@ static bool run_engine(weir_device *dev, const struct weir_engine *engine)
     return good;
 }
 
-// The claim comes first: a compiler that does not know an engine's text may end the process over it.
+// The claim comes first: a compiler that does not know an engine's text may end the process.
 static void probe_engines(weir_device *dev, const struct weir_log *log)
 {
     for (const struct weir_engine *e = weir_engines; e->name; e++) {
