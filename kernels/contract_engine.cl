@@ -95,18 +95,18 @@
 #ifndef WEIR_ENGINE
 #define WEIR_ENGINE
 // To nearest, ties to even; NaN stays NaN.
-static inline uint weir_round_tf32(uint x)
+static inline uint weir_engine_tf32(uint x)
 {
     return (x & 0x7fffffffu) > 0x7f800000u ? 0x7fffe000u
                                            : (x + 0xfffu + (x >> 13 & 1)) & 0xffffe000u;
 }
 
-static inline uint weir_round_bf16(uint x)
+static inline uint weir_engine_bf16(uint x)
 {
     return (x & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : (x + 0x7fffu + (x >> 16 & 1)) >> 16;
 }
 
-static inline uint weir_round_f16(uint x)
+static inline uint weir_engine_f16(uint x)
 {
     ushort h;
     vstore_half_rte(as_float(x), 0, (half *)&h);
@@ -170,9 +170,9 @@ static inline void weir_keep(local uint *line, int pitch, int term, int vector, 
 #if EN_TYPE == 0
 #define CT_BITS(x, half) EN_ROUND(x)
 #elif EN_TYPE == 1
-#define CT_BITS(x, half) (half ? (x) : weir_round_bf16(x))
+#define CT_BITS(x, half) (half ? (x) : weir_engine_bf16(x))
 #else
-#define CT_BITS(x, half) (half ? (x) : weir_round_f16(x))
+#define CT_BITS(x, half) (half ? (x) : weir_engine_f16(x))
 #endif
 #if CT_A_HALF
 #define CT_A_ELEMENT ushort

@@ -24,7 +24,7 @@
 #define EN_RESULTS 8
 #define EN_ROW(lane, i) (i)
 #define EN_COL(lane, i) (lane)
-#define EN_ROUND(x) weir_round_tf32(x)
+#define EN_ROUND(x) weir_engine_tf32(x)
 #ifndef EN_LANE
 #define EN_LANE get_sub_group_local_id()
 #define EN_SUB get_sub_group_id()

@@ -25,7 +25,7 @@
 #define EN_COL(lane, i) ((lane) % 4 * 2 + (i) % 2)
 #define EN_LOAD_A(to, p, pitch, lane) weir_mma_load_a(to, p, pitch, lane)
 #define EN_LOAD_B(to, p, pitch, lane) weir_mma_load_b(to, p, pitch, lane)
-#define EN_ROUND(x) weir_round_tf32(x)
+#define EN_ROUND(x) weir_engine_tf32(x)
 #ifndef EN_MAD
 #if EN_TYPE == 0
 #define EN_MAD(d, a, b) WEIR_MMA_SYNC("m16n8k8", "tf32", d, a, b)
