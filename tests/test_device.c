@@ -241,8 +241,8 @@ START_TEST(many_replays_are_queued)
 }
 END_TEST
 
-// More replays than a GPU's queue has room for: each is done, in order. That the third one waits shows in
-// no result.
+// More replays than a GPU's queue has room for: each is done, in order. That the third one waits
+// shows in no result.
 START_TEST(replays_beyond_the_room)
 {
     const uint32_t features = dev->info.caps.features;
@@ -269,11 +269,12 @@ END_TEST
 // Each place of a range is in one part, whatever the number of parts.
 START_TEST(parts_cover_the_range)
 {
-    static const char source[] = "kernel void count(global int *p, ulong o)\n"
-                                 "{\n"
-                                 "    p[o + get_global_id(0) + 96 * (get_global_id(1) + 5 * get_global_id(2))]"
-                                 " += 1 + 100 * get_local_id(0);\n"
-                                 "}\n";
+    static const char source[] =
+        "kernel void count(global int *p, ulong o)\n"
+        "{\n"
+        "    p[o + get_global_id(0) + 96 * (get_global_id(1) + 5 * get_global_id(2))]"
+        " += 1 + 100 * get_local_id(0);\n"
+        "}\n";
     static const size_t local[4][3] = { { 8, 1, 1 }, { 4, 5, 1 }, { 0 }, { 1, 1, 1 } };
     static const size_t global[4][3] = { { 96, 5, 3 }, { 96, 5, 3 }, { 1440, 1, 1 }, { 1, 5, 3 } };
     static const int splits[4] = { 12, 24, 22, 5 };
@@ -285,7 +286,9 @@ START_TEST(parts_cover_the_range)
     test_ok(weir_module_build(dev, &build, &module));
     weir_buf *a = make_buf(sizeof got);
     for (int k = 0; k < 4; k++) {
-        struct weir_launch l = { .module = module, .kernel = "count", .n_bufs = 1, .bufs = { { a, 0, 4 } } };
+        struct weir_launch l = {
+            .module = module, .kernel = "count", .n_bufs = 1, .bufs = { { a, 0, 4 } }
+        };
         memcpy(l.global, global[k], sizeof l.global);
         memcpy(l.local, local[k], sizeof l.local);
         int along = -1, most = weir_launch_splits(&l, &along);
@@ -317,8 +320,8 @@ static void refuse(struct weir_launch l, const char *fragment)
     ck_assert_ptr_null(list);
 }
 
-// Two loops in one another: 2 x 3 times dst[i] = 2 src[5 - i] + 1, in pieces of N; a user's function adds
-// to what the outer iteration wrote last; a loop of no iterations.
+// Two loops in one another: 2 x 3 times dst[i] = 2 src[5 - i] + 1, in pieces of N; a user's
+// function adds to what the outer iteration wrote last; a loop of no iterations.
 static void add_hundred(const void *desc, void *const *ptr)
 {
     for (int i = 0; i < N; i++)
@@ -389,7 +392,8 @@ START_TEST(long_loops_are_held_back)
     int32_t one[N], out[2 * N];
     for (int i = 0; i < N; i++)
         one[i] = i + 1;
-    struct weir_launch l[2] = {{.span = 1, .repeat = times}, affine_launch(module, b, 0, b, N, &step)};
+    struct weir_launch l[2] = { { .span = 1, .repeat = times },
+                                affine_launch(module, b, 0, b, N, &step) };
     l[1].steps = steps;
     l[1].n_steps = 2;
     weir_list *list = NULL;
@@ -517,7 +521,8 @@ START_TEST(masks_reach_the_kernels)
 END_TEST
 
 // The self-test finds a device that rounds ties away, one that sums wrongly in loops, one whose fma
-// rounds twice, one whose root is off: wrong arithmetic is made by macros, through the build option that a quirk would set.
+// rounds twice, one whose root is off: wrong arithmetic is made by macros, through the build option
+// that a quirk would set.
 START_TEST(the_self_test_finds_faults)
 {
     static const struct {

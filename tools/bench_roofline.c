@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir bench roofline: this device's peak of fused multiply-adds, its bandwidth from memory and inside the
-// caches, and the cost of a launch, by the kernels of kernels/bench.cl. Rates are of the best run: they are
-// limits to set others beside.
+// weir bench roofline: this device's peak of fused multiply-adds, its bandwidth from memory and
+// inside the caches, and the cost of a launch, by the kernels of kernels/bench.cl. Rates are of the
+// best run: they are limits to set others beside.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +33,13 @@ static enum weir_status set_up(struct roofline *r)
     r->size = (size_t)256 << 20;
     if (caps->max_alloc && r->size > caps->max_alloc / 2)
         r->size = (size_t)(caps->max_alloc / 2) & ~(size_t)0xffff;
-    weir_strbuf_printf(&text, "#define WEIR_T %s\n%s", r->wide ? "float16" : "float", weir_kernel_text("bench.cl"));
+    weir_strbuf_printf(&text, "#define WEIR_T %s\n%s", r->wide ? "float16" : "float",
+                       weir_kernel_text("bench.cl"));
     char *source = weir_strbuf_finish(&text);
     enum weir_status status = source ? WEIR_OK : WEIR_NOMEM;
     if (!status)
-        status = weir_module_build(r->dev, &(struct weir_build_params) { .source = source, .label = "bench" }, &r->module);
+        status = weir_module_build(
+            r->dev, &(struct weir_build_params) { .source = source, .label = "bench" }, &r->module);
     free(source);
     if (!status)
         status = weir_buf_create(r->dev, r->size, &r->a);
@@ -49,7 +51,8 @@ static enum weir_status set_up(struct roofline *r)
 }
 
 // Seconds of one replay of `count` launches of l: the best of several.
-static enum weir_status best_of(struct roofline *r, const struct weir_launch *l, int count, double *best)
+static enum weir_status best_of(struct roofline *r, const struct weir_launch *l, int count,
+                                double *best)
 {
     weir_list *list = NULL;
     struct weir_launch *all = calloc((size_t)count, sizeof(*all));
@@ -117,7 +120,8 @@ static enum weir_status measure_copy(struct roofline *r, size_t bytes, int times
     l.n_bufs = 2;
     l.n_ints = 4;
     l.ints[0] = each;
-    l.ints[1] = r->wide ? 1 : (int)items; // a CPU's item walks a block, a GPU's neighbours lie side by side
+    l.ints[1] = r->wide ? 1 : (int)items; // a CPU's item walks a block, a GPU's neighbours lie side
+                                          // by side
     l.ints[2] = r->wide ? each : 1;
     l.ints[3] = times;
     enum weir_status status = best_of(r, &l, 1, &s);
@@ -134,11 +138,12 @@ static enum weir_status measure_launch(struct roofline *r, double *seconds, doub
     return status ? status : best_of(r, &l, 1, latency);
 }
 
-// Bytes of each of two buffers that lie in the second level of the caches together: half a megabyte a core of a
-// CPU, two megabytes of a GPU, whose second level is one for all.
+// Bytes of each of two buffers that lie in the second level of the caches together: half a megabyte
+// a core of a CPU, two megabytes of a GPU, whose second level is one for all.
 static size_t cached_bytes(const struct roofline *r)
 {
-    size_t smallest = many_items(r) * 4 * r->lanes, bytes = r->wide ? many_items(r) * 32768 : (size_t)1 << 20;
+    size_t smallest = many_items(r) * 4 * r->lanes,
+           bytes = r->wide ? many_items(r) * 32768 : (size_t)1 << 20;
     return bytes > smallest ? bytes : smallest;
 }
 
@@ -185,7 +190,8 @@ enum weir_status bench_measure_roof(struct bench_params *p)
 enum weir_status bench_roofline(struct bench_params *p)
 {
     if (weir_device_is_host(p->dev))
-        return weir_fail(&p->log, WEIR_UNSUPPORTED, "the host runs loop nests, not kernels: `bench roofline` "
+        return weir_fail(&p->log, WEIR_UNSUPPORTED,
+                         "the host runs loop nests, not kernels: `bench roofline` "
                          "measures OpenCL devices (--device opencl:0)");
     enum weir_status status = bench_measure_roof(p);
     if (!status)

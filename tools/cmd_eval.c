@@ -25,8 +25,10 @@ struct eval {
 static enum weir_status load_data(struct eval *e, const struct weir_recipe *recipe)
 {
     struct weir_dataset *data = NULL;
-    struct weir_dataset_params dp = { .name = recipe->data.name, .path = *recipe->data.path ? recipe->data.path : NULL,
-                                      .labels = *recipe->data.labels ? recipe->data.labels : NULL, .test = true,
+    struct weir_dataset_params dp = { .name = recipe->data.name,
+                                      .path = *recipe->data.path ? recipe->data.path : NULL,
+                                      .labels = *recipe->data.labels ? recipe->data.labels : NULL,
+                                      .test = true,
                                       .seed = (uint64_t)recipe->train.seed + 1 };
     enum weir_status status = weir_dataset_open(&e->log, &dp, &data);
     if (status)
@@ -50,20 +52,26 @@ static enum weir_status eval_nll(struct eval *e)
 {
     double *nll = calloc((size_t)e->n, sizeof(*nll)), sum = 0, square = 0;
     int64_t nfe = 0, item = weir_shape_size(&e->run.setup.config.item);
-    struct weir_nll_params p = { .n = e->n, .data = e->data, .labels = e->run.setup.classes ? e->labels : NULL,
-                                 .exact = e->exact, .use_ema = !e->raw_weights, .seed = 1 };
+    struct weir_nll_params p = { .n = e->n,
+                                 .data = e->data,
+                                 .labels = e->run.setup.classes ? e->labels : NULL,
+                                 .exact = e->exact,
+                                 .use_ema = !e->raw_weights,
+                                 .seed = 1 };
     if (!nll)
         return weir_fail(&e->log, WEIR_NOMEM, "no memory for %" PRId64 " likelihoods", e->n);
-    enum weir_status status = weir_nll(&e->log, e->dev, &e->run.setup, e->run.params, &p, nll, &nfe);
+    enum weir_status status =
+        weir_nll(&e->log, e->dev, &e->run.setup, e->run.params, &p, nll, &nfe);
     for (int64_t i = 0; i < e->n; i++)
         sum += nll[i];
     double mean = sum / (double)e->n;
     for (int64_t i = 0; i < e->n; i++)
         square += (nll[i] - mean) * (nll[i] - mean);
     if (!status) {
-        printf("nll %.4f nats  s.e. %.4f  (%.4f bits/dim)  n %" PRId64 "  %s divergence  NFE %" PRId64, mean,
-               sqrt(square / (double)e->n / (double)e->n), mean / ((double)item * log(2)), e->n,
-               e->exact ? "exact" : "Hutchinson", nfe);
+        printf("nll %.4f nats  s.e. %.4f  (%.4f bits/dim)  n %" PRId64
+               "  %s divergence  NFE %" PRId64,
+               mean, sqrt(square / (double)e->n / (double)e->n), mean / ((double)item * log(2)),
+               e->n, e->exact ? "exact" : "Hutchinson", nfe);
         double floor = e->run.data->entropy;
         if (isfinite(floor))
             printf("  gap to floor %.4f", mean - floor);
@@ -79,10 +87,13 @@ static enum weir_status eval_distance(struct eval *e, bool sliced)
     uint64_t *seeds = calloc((size_t)e->n, sizeof(*seeds));
     float *x = calloc((size_t)(e->n * item), sizeof(*x));
     double distance = 0;
-    enum weir_status status = seeds && x ? WEIR_OK : weir_fail(&e->log, WEIR_NOMEM, "no memory for the samples");
+    enum weir_status status =
+        seeds && x ? WEIR_OK : weir_fail(&e->log, WEIR_NOMEM, "no memory for the samples");
     for (int64_t i = 0; i < e->n && !status; i++)
         seeds[i] = (uint64_t)i;
-    struct weir_sample_params sp = { .n = e->n, .seeds = seeds, .labels = e->run.setup.classes ? e->labels : NULL,
+    struct weir_sample_params sp = { .n = e->n,
+                                     .seeds = seeds,
+                                     .labels = e->run.setup.classes ? e->labels : NULL,
                                      .use_ema = !e->raw_weights };
     if (!status)
         status = weir_sample(&e->log, e->dev, &e->run.setup, e->run.params, &sp, x, &nfe);
@@ -90,13 +101,15 @@ static enum weir_status eval_distance(struct eval *e, bool sliced)
         status = sliced ? weir_sliced_w2(&e->log, x, e->data, e->n, item, 256, 1, &distance)
                         : weir_w2(&e->log, x, e->data, e->n, item, &distance);
     if (!status)
-        printf("%s %.5f  n %" PRId64 "  NFE %" PRId64 "\n", sliced ? "swd" : "w2", distance, e->n, nfe);
+        printf("%s %.5f  n %" PRId64 "  NFE %" PRId64 "\n", sliced ? "swd" : "w2", distance, e->n,
+               nfe);
     free(seeds);
     free(x);
     return status;
 }
 
-static enum weir_status eval(struct eval *e, const char *run_dir, const char *what, const char *solver)
+static enum weir_status eval(struct eval *e, const char *run_dir, const char *what,
+                             const char *solver)
 {
     struct weir_checkpoint_info info = { 0 };
     struct weir_recipe recipe;
@@ -130,12 +143,15 @@ static int run(int argc, char **argv)
     bool hutchinson = false;
     struct eval e = { .log = cli_log(WEIR_LOG_INFO), .n = 1000 };
     const struct cli_option options[] = {
-        { "device", .value = &device }, { "n", .value = &n }, { "solver", .value = &solver },
-        { "numerics", .value = &e.numerics }, { "hutchinson", .flag = &hutchinson }, { "raw-weights", .flag = &e.raw_weights },
+        { "device", .value = &device },        { "n", .value = &n },
+        { "solver", .value = &solver },        { "numerics", .value = &e.numerics },
+        { "hutchinson", .flag = &hutchinson }, { "raw-weights", .flag = &e.raw_weights },
     };
-    if (!cli_parse(&weir_command_eval, argc, argv, options, WEIR_COUNT(options), words, 2, &n_words))
+    if (!cli_parse(&weir_command_eval, argc, argv, options, WEIR_COUNT(options), words, 2,
+                   &n_words))
         return EXIT_USAGE;
-    if (n_words != 2 || (strcmp(words[1], "nll") && strcmp(words[1], "w2") && strcmp(words[1], "swd"))) {
+    if (n_words != 2 ||
+        (strcmp(words[1], "nll") && strcmp(words[1], "w2") && strcmp(words[1], "swd"))) {
         fprintf(stderr, "weir eval: expected a run and one of nll, w2, swd\n");
         return EXIT_USAGE;
     }
@@ -159,8 +175,10 @@ const struct weir_command weir_command_eval = {
     .name = "eval",
     .args = "RUN nll|w2|swd [OPTIONS]",
     .desc = "likelihood, or distance of samples to data",
-    .help = "  nll              negative log-likelihood, and the gap to the data's entropy where it is known\n"
-            "  w2               2-Wasserstein distance of samples to data (exact assignment, n up to 2000)\n"
+    .help = "  nll              negative log-likelihood, and the gap to the data's entropy where "
+            "it is known\n"
+            "  w2               2-Wasserstein distance of samples to data (exact assignment, n up "
+            "to 2000)\n"
             "  swd              sliced 2-Wasserstein distance, 256 directions\n"
             "  --n N            items (default 1000)\n"
             "  --solver NAME    instead of the recipe's\n"

@@ -55,8 +55,10 @@ static enum weir_status inspect_run(const struct weir_log *log, const char *dir)
     if (!status)
         status = weir_checkpoint_read_state(log, &info, true, &recipe);
     if (!status)
-        printf("checkpoint %s\nnumerics %s\nstep %" PRId64 " of %" PRId64 "\nposition %" PRId64 "\ndigest %016" PRIx64 "\n", info.path, recipe.numerics,
-               info.step, recipe.train.steps, info.position, info.digest);
+        printf("checkpoint %s\nnumerics %s\nstep %" PRId64 " of %" PRId64 "\nposition %" PRId64
+               "\ndigest %016" PRIx64 "\n",
+               info.path, recipe.numerics, info.step, recipe.train.steps, info.position,
+               info.digest);
     return status;
 }
 

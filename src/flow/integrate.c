@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The solver driver: a state y on the device and up to three programs (first slope, step, finish).
-// Fixed steps get s and h as inputs. Adaptive steps keep s, h, error and slope per row on the device;
-// a row that is done is held by select, so the host may look at the flag late without changing bits.
+// Fixed steps get s and h as inputs. Adaptive steps keep s, h, error and slope per row on the
+// device; a row that is done is held by select, so the host may look at the flag late without
+// changing bits.
 #include "flow/integrate.h"
 
 #include <math.h>
@@ -46,13 +47,17 @@ static enum weir_status begin(const weir_integrator *it, struct part *part)
     if (status)
         return status;
     for (int i = 0; i < it->p.n_inputs; i++)
-        part->in[i] = weir_input(part->graph, it->p.inputs[i].dtype, it->p.inputs[i].shape, it->p.inputs[i].name);
+        part->in[i] = weir_input(part->graph, it->p.inputs[i].dtype, it->p.inputs[i].shape,
+                                 it->p.inputs[i].name);
     return WEIR_OK;
 }
 
-static enum weir_status end(const weir_integrator *it, struct part *part, weir_value *output, const char *label)
+static enum weir_status end(const weir_integrator *it, struct part *part, weir_value *output,
+                            const char *label)
 {
-    struct weir_compile_params cp = { .dump_dir = it->p.dump_dir, .label = label, .numerics = it->p.numerics };
+    struct weir_compile_params cp = { .dump_dir = it->p.dump_dir,
+                                      .label = label,
+                                      .numerics = it->p.numerics };
     return weir_compile(it->p.dev, &output, 1, &cp, &part->program);
 }
 
@@ -73,18 +78,21 @@ static enum weir_status build_fixed(weir_integrator *it)
     part->scalars = weir_input(part->graph, WEIR_F32, weir_shape(4), "scalars");
     if (it->p.solver->churn) {
         part->index = weir_input(part->graph, WEIR_U32, weir_scalar_shape, "step");
-        weir_value *noise = weir_random_normal(part->in[0], part->index, weir_u32(part->graph, 0), it->p.shape, "churn");
+        weir_value *noise = weir_random_normal(part->in[0], part->index, weir_u32(part->graph, 0),
+                                               it->p.shape, "churn");
         y = weir_add(y, weir_mul(noise, weir_broadcast(scalar(part, 2), it->p.shape)));
     }
-    weir_value *next = weir_rk_step(it->p.solver->tableau, &ode, y, scalar(part, 0), scalar(part, 1));
+    weir_value *next =
+        weir_rk_step(it->p.solver->tableau, &ode, y, scalar(part, 0), scalar(part, 1));
     weir_assign(it->state[ST_Y], next);
     return end(it, part, weir_f32(part->graph, 0), "solver-step");
 }
 
 static struct weir_adaptive_config adaptive_config(const weir_integrator *it)
 {
-    return (struct weir_adaptive_config) { .s0 = it->grid[0], .s1 = it->grid[it->p.steps], .rtol = it->p.rtol,
-                                           .atol = it->p.atol };
+    return (struct weir_adaptive_config) {
+        .s0 = it->grid[0], .s1 = it->grid[it->p.steps], .rtol = it->p.rtol, .atol = it->p.atol
+    };
 }
 
 static enum weir_status build_adaptive(weir_integrator *it)
@@ -101,7 +109,8 @@ static enum weir_status build_adaptive(weir_integrator *it)
     weir_value *s = weir_broadcast(weir_f32(g, config.s0), rows);
     weir_assign(it->state[ST_K1], call_field(&ctx, weir_state_value(g, it->state[ST_Y]), s));
     weir_assign(it->state[ST_S], s);
-    weir_assign(it->state[ST_H], weir_broadcast(weir_f32(g, fabs(config.s1 - config.s0) * .05), rows));
+    weir_assign(it->state[ST_H],
+                weir_broadcast(weir_f32(g, fabs(config.s1 - config.s0) * .05), rows));
     weir_assign(it->state[ST_ERR], weir_broadcast(weir_f32(g, 1e-4), rows));
     weir_assign(it->state[ST_REJECTED], weir_broadcast(weir_f32(g, 0), rows));
     status = end(it, &it->first, weir_f32(g, 0), "solver-first");
@@ -112,16 +121,22 @@ static enum weir_status build_adaptive(weir_integrator *it)
     weir_value *v[N_STATES];
     for (int i = 0; i < N_STATES; i++)
         v[i] = weir_state_value(g, it->state[i]);
-    struct weir_adaptive a = { .y = v[ST_Y], .s = v[ST_S], .h = v[ST_H], .k1 = v[ST_K1], .err = v[ST_ERR],
+    struct weir_adaptive a = { .y = v[ST_Y],
+                               .s = v[ST_S],
+                               .h = v[ST_H],
+                               .k1 = v[ST_K1],
+                               .err = v[ST_ERR],
                                .rejected = v[ST_REJECTED] };
-    a = weir_adaptive_step(it->p.solver->tableau, &(struct weir_ode) { call_field, &ctx }, &config, a);
+    a = weir_adaptive_step(it->p.solver->tableau, &(struct weir_ode) { call_field, &ctx }, &config,
+                           a);
     weir_assign(it->state[ST_Y], a.y);
     weir_assign(it->state[ST_S], a.s);
     weir_assign(it->state[ST_H], a.h);
     weir_assign(it->state[ST_K1], a.k1);
     weir_assign(it->state[ST_ERR], a.err);
     weir_assign(it->state[ST_REJECTED], a.rejected);
-    weir_value *left = weir_reduce_max(weir_abs(weir_sub(a.s, weir_f32(g, config.s1))), weir_all_axes, false);
+    weir_value *left =
+        weir_reduce_max(weir_abs(weir_sub(a.s, weir_f32(g, config.s1))), weir_all_axes, false);
     return end(it, &it->step, left, "solver-step");
 }
 
@@ -132,7 +147,8 @@ static enum weir_status build_finish(weir_integrator *it)
     if (status)
         return status;
     weir_value *y = weir_state_value(part->graph, it->state[ST_Y]);
-    weir_value *s = weir_broadcast(weir_f32(part->graph, it->grid[it->p.steps]), weir_shape(it->p.shape.dim[0]));
+    weir_value *s = weir_broadcast(weir_f32(part->graph, it->grid[it->p.steps]),
+                                   weir_shape(it->p.shape.dim[0]));
     weir_assign(it->state[ST_Y], it->p.finish(it->p.ctx, y, s, part->in));
     return end(it, part, weir_f32(part->graph, 0), "solver-finish");
 }
@@ -144,13 +160,15 @@ static enum weir_status create_states(weir_integrator *it)
     int n = it->p.solver->adaptive ? N_STATES : 1;
     for (int i = 0; i < n && !status; i++) {
         bool whole = i == ST_Y || i == ST_K1;
-        status = weir_state_create(it->p.dev, WEIR_F32, whole ? it->p.shape : weir_shape(it->p.shape.dim[0]), names[i],
+        status = weir_state_create(it->p.dev, WEIR_F32,
+                                   whole ? it->p.shape : weir_shape(it->p.shape.dim[0]), names[i],
                                    &it->state[i]);
     }
     return status;
 }
 
-enum weir_status weir_integrator_create(const struct weir_integrator_params *params, weir_integrator **out)
+enum weir_status weir_integrator_create(const struct weir_integrator_params *params,
+                                        weir_integrator **out)
 {
     enum weir_status status;
     weir_integrator *it = calloc(1, sizeof(*it));
@@ -194,7 +212,8 @@ void weir_integrator_destroy(weir_integrator **integrator)
     *integrator = NULL;
 }
 
-static int bind_inputs(const weir_integrator *it, const struct part *part, const void *const *data, struct weir_binding *b)
+static int bind_inputs(const weir_integrator *it, const struct part *part, const void *const *data,
+                       struct weir_binding *b)
 {
     int n = 0;
     for (; n < it->p.n_inputs; n++)
@@ -234,8 +253,10 @@ static enum weir_status run_adaptive(weir_integrator *it, const void *const *dat
     *nfe = 1;
     for (int i = 0; left != 0 && !status; i += LOOK_EVERY) {
         if (i >= MAX_ATTEMPTS)
-            return weir_fail(&it->p.log, WEIR_NONFINITE, "%s: not at the end after %d attempts (%g left): the field "
-                             "is not finite or the tolerance is out of reach", it->p.label, MAX_ATTEMPTS, (double)left);
+            return weir_fail(&it->p.log, WEIR_NONFINITE,
+                             "%s: not at the end after %d attempts (%g left): the field "
+                             "is not finite or the tolerance is out of reach",
+                             it->p.label, MAX_ATTEMPTS, (double)left);
         n = bind_inputs(it, &it->step, data, b);
         for (int k = 0; k < LOOK_EVERY && !status; k++)
             status = weir_run(it->step.program, b, n);
@@ -246,7 +267,8 @@ static enum weir_status run_adaptive(weir_integrator *it, const void *const *dat
     return status;
 }
 
-enum weir_status weir_integrator_run(weir_integrator *it, float *y, const void *const *data, int64_t *nfe)
+enum weir_status weir_integrator_run(weir_integrator *it, float *y, const void *const *data,
+                                     int64_t *nfe)
 {
     int64_t count = (int64_t)it->p.steps * it->p.solver->tableau->stages;
     enum weir_status status = weir_state_write(it->state[ST_Y], y);

@@ -29,8 +29,8 @@ struct weir_integrator_params {
     const double *grid; // steps + 1 values; adaptive solvers use the ends only
     int steps;
     double rtol, atol;  // adaptive
-    // churn solvers: Karras et al. 2022, algorithm 2; noise drawn with the per-row seeds u32 (rows, 2)
-    // that input 0 then is.
+    // churn solvers: Karras et al. 2022, algorithm 2; noise drawn with the per-row seeds u32 (rows,
+    // 2) that input 0 then is.
     double churn, churn_min, churn_max, churn_noise;
     enum weir_numerics numerics;
     const char *label, *dump_dir;
@@ -38,12 +38,14 @@ struct weir_integrator_params {
 
 typedef struct weir_integrator weir_integrator;
 
-enum weir_status weir_integrator_create(const struct weir_integrator_params *params, weir_integrator **out);
+enum weir_status weir_integrator_create(const struct weir_integrator_params *params,
+                                        weir_integrator **out);
 void weir_integrator_destroy(weir_integrator **integrator);
 
-// y (host memory, row-major) is replaced by the solution. data[i]: the extra inputs. *nfe, if not NULL,
-// receives the evaluations of the field (batch evaluations).
+// y (host memory, row-major) is replaced by the solution. data[i]: the extra inputs. *nfe, if not
+// NULL, receives the evaluations of the field (batch evaluations).
 // Errors: NONFINITE when an adaptive solver does not reach the end in its largest number of steps.
-enum weir_status weir_integrator_run(weir_integrator *integrator, float *y, const void *const *data, int64_t *nfe);
+enum weir_status weir_integrator_run(weir_integrator *integrator, float *y, const void *const *data,
+                                     int64_t *nfe);
 
 #endif

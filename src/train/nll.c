@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Likelihood by the instantaneous change of variables (Chen et al. 2018), along the objective's field v from
-// its grid's data end s1 to the prior's s0:
+// Likelihood by the instantaneous change of variables (Chen et al. 2018), along the objective's
+// field v from its grid's data end s1 to the prior's s0:
 //   d ln p / ds = -div v.  With y = (x, l), dl/ds = div v, l = 0 at s1:
 //   ln p(x at s1) = ln N(x at s0; 0, prior_std²) + l(s0)   since l(s0) = -int_s0^s1 div v ds.
 #include <math.h>
@@ -48,7 +48,8 @@ static weir_value *field(void *ctx, weir_value *y, weir_value *s, weir_value *co
     struct velocity_ctx vc = { c, c->setup->classes ? in[1] : NULL };
     struct weir_ode ode = { velocity, &vc };
     weir_value *x = weir_reshape(weir_slice(y, 1, 0, c->item, 1), c->shape), *v;
-    weir_value *div = weir_divergence(&ode, x, s, c->exact ? NULL : weir_reshape(in[0], c->shape), &v);
+    weir_value *div =
+        weir_divergence(&ode, x, s, c->exact ? NULL : weir_reshape(in[0], c->shape), &v);
     weir_value *parts[2] = { weir_flat(v), weir_reshape(div, weir_shape(c->shape.dim[0], 1)) };
     return weir_concat(parts, 2, 1);
 }
@@ -58,14 +59,14 @@ static void fill_probes(float *dst, uint64_t seed, int64_t at, int64_t batch, in
 {
     uint32_t stream = weir_hash32("probe");
     for (int64_t i = 0; i < batch * item; i++) {
-        uint32_t w = weir_random_word((uint32_t)(i % item), (uint32_t)(at + i / item), 0, stream, (uint32_t)seed,
-                                      (uint32_t)(seed >> 32));
+        uint32_t w = weir_random_word((uint32_t)(i % item), (uint32_t)(at + i / item), 0, stream,
+                                      (uint32_t)seed, (uint32_t)(seed >> 32));
         dst[i] = w & 1 ? 1.f : -1.f;
     }
 }
 
-static enum weir_status create(const struct weir_log *log, weir_device *dev, struct nll_ctx *ctx, int64_t batch,
-                               weir_integrator **out)
+static enum weir_status create(const struct weir_log *log, weir_device *dev, struct nll_ctx *ctx,
+                               int64_t batch, weir_integrator **out)
 {
     const struct weir_setup *setup = ctx->setup;
     int steps = (int)setup->recipe.sample.steps;
@@ -85,7 +86,8 @@ static enum weir_status create(const struct weir_log *log, weir_device *dev, str
         .field = field,
         .ctx = ctx,
         .n_inputs = setup->classes ? 2 : 1,
-        .inputs = { { WEIR_F32, weir_shape(batch, ctx->item), "probes" }, { WEIR_I32, weir_shape(batch), "labels" } },
+        .inputs = { { WEIR_F32, weir_shape(batch, ctx->item), "probes" },
+                    { WEIR_I32, weir_shape(batch), "labels" } },
         .grid = grid,
         .steps = steps,
         .rtol = setup->recipe.sample.rtol,
@@ -105,12 +107,14 @@ static double row_nll(const float *y, int64_t item, double std)
     double square = 0;
     for (int64_t k = 0; k < item; k++)
         square += (double)y[k] * y[k];
-    double prior = -.5 * square / (std * std) - (double)item * (.5 * 1.8378770664093453 + log(std)); // ln 2 pi
+    // ln 2 pi
+    double prior = -.5 * square / (std * std) - (double)item * (.5 * 1.8378770664093453 + log(std));
     return -(prior + y[item]);
 }
 
-enum weir_status weir_nll(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                          weir_params *params, const struct weir_nll_params *p, double *dst, int64_t *nfe)
+enum weir_status weir_nll(const struct weir_log *log, weir_device *dev,
+                          const struct weir_setup *setup, weir_params *params,
+                          const struct weir_nll_params *p, double *dst, int64_t *nfe)
 {
     int64_t item = weir_shape_size(&setup->config.item), total = 0;
     int64_t batch = setup->recipe.sample.batch < p->n ? setup->recipe.sample.batch : p->n;
@@ -118,13 +122,19 @@ enum weir_status weir_nll(const struct weir_log *log, weir_device *dev, const st
     weir_integrator *it = NULL;
     double std = setup->objective->prior_std(&setup->objective_config);
     if (setup->solver->churn)
-        return weir_fail(log, WEIR_INVALID, "likelihood: solver %s adds noise, which has no density to follow; another one, "
-                         "dopri5 say, integrates the same field", setup->solver->name);
+        return weir_fail(
+            log, WEIR_INVALID,
+            "likelihood: solver %s adds noise, which has no density to follow; another one, "
+            "dopri5 say, integrates the same field",
+            setup->solver->name);
     ctx.shape = (struct weir_shape) { .rank = setup->config.item.rank + 1, .dim = { batch } };
-    memcpy(&ctx.shape.dim[1], setup->config.item.dim, (size_t)setup->config.item.rank * sizeof(ctx.shape.dim[0]));
-    float *y = calloc((size_t)(batch * (item + 1)), sizeof(*y)), *probes = calloc((size_t)(batch * item), sizeof(*probes));
+    memcpy(&ctx.shape.dim[1], setup->config.item.dim,
+           (size_t)setup->config.item.rank * sizeof(ctx.shape.dim[0]));
+    float *y = calloc((size_t)(batch * (item + 1)), sizeof(*y)),
+          *probes = calloc((size_t)(batch * item), sizeof(*probes));
     int32_t *labels = calloc((size_t)batch, sizeof(*labels));
-    enum weir_status status = y && probes && labels ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for likelihoods");
+    enum weir_status status =
+        y && probes && labels ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for likelihoods");
     if (!status)
         status = create(log, dev, &ctx, batch, &it);
     for (int64_t at = 0; at < p->n && !status; at += batch) {

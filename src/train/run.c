@@ -16,13 +16,15 @@ static enum weir_status make_params(const struct weir_log *log, weir_device *dev
     if (!status)
         status = weir_model_declare(out->setup.model, &out->setup.config, log, out->params);
     if (!status)
-        status = weir_params_allocate(out->params, dev, (uint64_t)recipe->train.seed, recipe->train.ema > 0,
+        status = weir_params_allocate(out->params, dev, (uint64_t)recipe->train.seed,
+                                      recipe->train.ema > 0,
                                       training ? out->setup.optimizer->n_slots : 0);
     return status;
 }
 
-enum weir_status weir_run_init(const struct weir_log *log, weir_device *dev, const struct weir_recipe *recipe,
-                               bool training, struct weir_run_state *out)
+enum weir_status weir_run_init(const struct weir_log *log, weir_device *dev,
+                               const struct weir_recipe *recipe, bool training,
+                               struct weir_run_state *out)
 {
     memset(out, 0, sizeof(*out));
     struct weir_dataset_params dp = {
@@ -41,8 +43,10 @@ enum weir_status weir_run_init(const struct weir_log *log, weir_device *dev, con
     return status;
 }
 
-enum weir_status weir_run_init_sampling(const struct weir_log *log, weir_device *dev, const struct weir_recipe *recipe,
-                                        const struct weir_checkpoint_info *info, struct weir_run_state *out)
+enum weir_status weir_run_init_sampling(const struct weir_log *log, weir_device *dev,
+                                        const struct weir_recipe *recipe,
+                                        const struct weir_checkpoint_info *info,
+                                        struct weir_run_state *out)
 {
     if (info->item.rank == 0)
         return weir_run_init(log, dev, recipe, false, out);

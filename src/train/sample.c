@@ -47,7 +47,8 @@ static weir_value *finish(void *ctx, weir_value *y, weir_value *s, weir_value *c
 static struct weir_shape batch_shape(const struct weir_setup *setup, int64_t batch)
 {
     struct weir_shape shape = { .rank = setup->config.item.rank + 1, .dim = { batch } };
-    memcpy(&shape.dim[1], setup->config.item.dim, (size_t)setup->config.item.rank * sizeof(shape.dim[0]));
+    memcpy(&shape.dim[1], setup->config.item.dim,
+           (size_t)setup->config.item.rank * sizeof(shape.dim[0]));
     return shape;
 }
 
@@ -58,24 +59,29 @@ struct noise {
     weir_value *seeds;
 };
 
-static enum weir_status noise_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                     int64_t batch, const char *dump_dir, struct noise *out)
+static enum weir_status noise_create(const struct weir_log *log, weir_device *dev,
+                                     const struct weir_setup *setup, int64_t batch,
+                                     const char *dump_dir, struct noise *out)
 {
     enum weir_status status = weir_graph_create(log, &out->graph);
     if (status)
         return status;
     weir_graph *g = out->graph;
     out->seeds = weir_input(g, WEIR_U32, weir_shape(batch, 2), "seeds");
-    weir_value *x = weir_random_normal(out->seeds, weir_u32(g, 0), weir_u32(g, 0), batch_shape(setup, batch), "sample");
+    weir_value *x = weir_random_normal(out->seeds, weir_u32(g, 0), weir_u32(g, 0),
+                                       batch_shape(setup, batch), "sample");
     double std = setup->objective->prior_std(&setup->objective_config);
     if (std != 1)
         x = weir_mul_c(x, std);
-    return weir_compile(dev, &x, 1, &(struct weir_compile_params) { .label = "noise", .dump_dir = dump_dir,
-                                                                    .numerics = setup->numerics }, &out->program);
+    return weir_compile(dev, &x, 1,
+                        &(struct weir_compile_params) {
+                            .label = "noise", .dump_dir = dump_dir, .numerics = setup->numerics },
+                        &out->program);
 }
 
-static enum weir_status create_integrator(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                          struct net_ctx *ctx, int64_t batch, const char *dump_dir,
+static enum weir_status create_integrator(const struct weir_log *log, weir_device *dev,
+                                          const struct weir_setup *setup, struct net_ctx *ctx,
+                                          int64_t batch, const char *dump_dir,
                                           weir_integrator **out)
 {
     int steps = (int)setup->recipe.sample.steps;
@@ -91,7 +97,8 @@ static enum weir_status create_integrator(const struct weir_log *log, weir_devic
         .finish = setup->objective->denoise ? finish : NULL,
         .ctx = ctx,
         .n_inputs = setup->classes ? 2 : 1,
-        .inputs = { { WEIR_U32, weir_shape(batch, 2), "seeds" }, { WEIR_I32, weir_shape(batch), "labels" } },
+        .inputs = { { WEIR_U32, weir_shape(batch, 2), "seeds" },
+                    { WEIR_I32, weir_shape(batch), "labels" } },
         .grid = grid,
         .steps = steps,
         .rtol = setup->recipe.sample.rtol,
@@ -116,8 +123,9 @@ static int64_t batch_of(const struct weir_setup *setup, int64_t n)
     return setup->recipe.sample.batch < n ? setup->recipe.sample.batch : n;
 }
 
-enum weir_status weir_sample_dump(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                                  weir_params *params, bool use_ema, const char *dump_dir)
+enum weir_status weir_sample_dump(const struct weir_log *log, weir_device *dev,
+                                  const struct weir_setup *setup, weir_params *params, bool use_ema,
+                                  const char *dump_dir)
 {
     int64_t batch = batch_of(setup, setup->recipe.sample.n);
     struct net_ctx ctx = { setup, params, use_ema, setup->recipe.sample.guidance_scale };
@@ -132,8 +140,9 @@ enum weir_status weir_sample_dump(const struct weir_log *log, weir_device *dev, 
     return status;
 }
 
-enum weir_status weir_sample(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
-                             weir_params *params, const struct weir_sample_params *p, float *dst, int64_t *nfe)
+enum weir_status weir_sample(const struct weir_log *log, weir_device *dev,
+                             const struct weir_setup *setup, weir_params *params,
+                             const struct weir_sample_params *p, float *dst, int64_t *nfe)
 {
     int64_t batch = batch_of(setup, p->n), item = weir_shape_size(&setup->config.item), total = 0;
     struct net_ctx ctx = { setup, params, p->use_ema, setup->recipe.sample.guidance_scale };
@@ -142,7 +151,10 @@ enum weir_status weir_sample(const struct weir_log *log, weir_device *dev, const
     uint32_t *seeds = calloc((size_t)batch, 2 * sizeof(*seeds));
     int32_t *labels = calloc((size_t)batch, sizeof(*labels));
     float *y = calloc((size_t)(batch * item), sizeof(*y));
-    enum weir_status status = seeds && labels && y ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for %lld samples", (long long)batch);
+    enum weir_status status =
+        seeds && labels && y
+            ? WEIR_OK
+            : weir_fail(log, WEIR_NOMEM, "no memory for %lld samples", (long long)batch);
     if (!status)
         status = noise_create(log, dev, setup, batch, NULL, &noise);
     if (!status)
