@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "compile/attention.h"
 #include "compile/body.h"
 #include "compile/compile.h"
 #include "compile/min_cut.h"
@@ -79,6 +80,16 @@ static bool is_reader(const weir_value *v)
     return c == WEIR_OP_CONTRACT || c == WEIR_OP_OPAQUE || c == WEIR_OP_LOOP || c == WEIR_OP_CALL;
 }
 
+// An attention that is one kernel stands where its contractions stood: distances are counted in those.
+static int contractions(const weir_value *v)
+{
+    if (v->op == &weir_op_attention_kernel)
+        return 2;
+    if (v->op == &weir_op_attention_grad_kernel)
+        return 5;
+    return v->op->cls == WEIR_OP_CONTRACT;
+}
+
 // Where little is to be gained, what is read again soon is left where it is: most of it is never in
 // memory, and a cut tears the kernels of its neighbourhood apart.
 static bool lives_long(const struct pass *p, int id)
@@ -137,7 +148,7 @@ static int find_peak(struct pass *p, int64_t *most)
     if (!p->until || !change || !p->contracts)
         return -1;
     for (int i = 0; i < p->n; i++)
-        p->contracts[i + 1] = p->contracts[i] + (p->list[i]->op->cls == WEIR_OP_CONTRACT);
+        p->contracts[i + 1] = p->contracts[i] + contractions(p->list[i]);
     for (int i = p->n - 1; i >= 0; i--) {
         const weir_value *v = p->list[i];
         if (p->kept_anyway[i])
