@@ -2,6 +2,14 @@
 // Ends an instance of a contraction skeleton, so that the next one in the program starts clean.
 #undef CT_NAME
 #undef CT_INT
+#undef CT_A_T
+#undef CT_A_LOAD
+#undef CT_A_LOAD4
+#undef CT_A_LOAD16
+#undef CT_B_T
+#undef CT_B_LOAD
+#undef CT_B_LOAD4
+#undef CT_B_LOAD16
 #undef CT_ROW0
 #undef CT_ROW1
 #undef CT_ROW2

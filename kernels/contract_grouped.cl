@@ -65,28 +65,26 @@
 
 #include "contract_stage.cl"
 
+// Load j of a stage: four floats or one, or zeros. Not vload4 where vectors are not aligned: compilers
+// join the two into one load that is not either.
+#define CT_FETCH(to, j, vector, load, load4, at, aligned, there)                    \
+    if (vector) {                                                                   \
+        float4 x = (float4)(0.0f);                                                  \
+        if ((there) && (aligned))                                                   \
+            x = load4(at);                                                          \
+        else if (there)                                                             \
+            x = (float4)(load(at), load((at) + 1), load((at) + 2), load((at) + 3)); \
+        (to)[4 * (j)] = x.s0;                                                       \
+        (to)[4 * (j) + 1] = x.s1;                                                   \
+        (to)[4 * (j) + 2] = x.s2;                                                   \
+        (to)[4 * (j) + 3] = x.s3;                                                   \
+    } else {                                                                        \
+        (to)[j] = (there) ? load(at) : 0.0f;                                        \
+    }
+
 #ifndef WEIR_STAGE
 #define WEIR_STAGE
-// Load j: four floats or one, or zeros.
-static inline void weir_fetch(float *to, int j, int vector, global const float *p, bool aligned,
-                              bool there)
-{
-    if (vector) {
-        float4 x = (float4)(0.0f);
-        if (there && aligned)
-            x = *(global const float4 *)p;
-        else if (there) // not vload4: compilers join the two into one load that is not aligned
-            x = (float4)(p[0], p[1], p[2], p[3]);
-        to[4 * j] = x.s0;
-        to[4 * j + 1] = x.s1;
-        to[4 * j + 2] = x.s2;
-        to[4 * j + 3] = x.s3;
-    } else {
-        to[j] = there ? *p : 0.0f;
-    }
-}
-
-// The same load to its place in local memory.
+// What a load brought to its place in local memory.
 static inline void weir_stash(const float *from, int j, int vector, local float *p, int line)
 {
     if (vector == 2) {
@@ -104,7 +102,7 @@ static inline void weir_stash(const float *from, int j, int vector, local float 
 #endif
 
 kernel __attribute__((reqd_work_group_size(CT_ITEMS_X, CT_ITEMS_Y, 1)))
-void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS
+void CT_NAME(global const CT_A_T *p0, ulong o0, global const CT_B_T *p1, ulong o1 CT_PARAMS
 #if CT_SPLIT
              , int first_chunk
 #endif
@@ -126,8 +124,8 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT partial = 0;
 #endif
     CT_BATCH_OF(t);
-    global const float *a = p0 + o0 + CT_A + CT_AT_BATCH(A);
-    global const float *b = p1 + o1 + CT_B + CT_AT_BATCH(B);
+    global const CT_A_T *a = p0 + o0 + CT_A + CT_AT_BATCH(A);
+    global const CT_B_T *b = p1 + o1 + CT_B + CT_AT_BATCH(B);
     const CT_INT out = CT_O + CT_AT_BATCH(O) + partial;
     const bool a_aligned = o0 % 4 == 0, b_aligned = o1 % 4 == 0;
 
@@ -188,14 +186,16 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #pragma unroll
             for (int j = 0; j < CT_A_LOADS; j++) {
                 const int s = CT_STAGE_TERM(id + j * CT_ITEMS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS);
-                weir_fetch(a_next, j, CT_A_VECTOR, a + a_line[j] + CT_TERM_AT(k, s, CT_A_TERM),
-                           a_aligned, !CT_RAGGED || k + s < end);
+                global const CT_A_T *const from = a + a_line[j] + CT_TERM_AT(k, s, CT_A_TERM);
+                CT_FETCH(a_next, j, CT_A_VECTOR, CT_A_LOAD, CT_A_LOAD4, from, a_aligned,
+                         !CT_RAGGED || k + s < end)
             }
 #pragma unroll
             for (int j = 0; j < CT_B_LOADS; j++) {
                 const int s = CT_STAGE_TERM(id + j * CT_ITEMS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS);
-                weir_fetch(b_next, j, CT_B_VECTOR, b + b_line[j] + CT_TERM_AT(k, s, CT_B_TERM),
-                           b_aligned, !CT_RAGGED || k + s < end);
+                global const CT_B_T *const from = b + b_line[j] + CT_TERM_AT(k, s, CT_B_TERM);
+                CT_FETCH(b_next, j, CT_B_VECTOR, CT_B_LOAD, CT_B_LOAD4, from, b_aligned,
+                         !CT_RAGGED || k + s < end)
             }
         }
         if (!first) {
@@ -315,6 +315,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_ROW_QUADS
 #undef CT_COL_QUADS
 #undef CT_QUAD
+#undef CT_FETCH
 #undef CT_A_FLOATS
 #undef CT_B_FLOATS
 #undef CT_A_LOADS

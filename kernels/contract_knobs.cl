@@ -16,6 +16,20 @@
 #ifndef CT_INT
 #define CT_INT int
 #endif
+// Types of a and b in memory, and how an element, four neighbours and sixteen of them are read as
+// floats. Those of 16 bits need prelude.cl before.
+#ifndef CT_A_T
+#define CT_A_T float
+#define CT_A_LOAD(p) (*(p))
+#define CT_A_LOAD4(p) (*(global const float4 *)(p))
+#define CT_A_LOAD16(p) WEIR_LOAD16(p)
+#endif
+#ifndef CT_B_T
+#define CT_B_T float
+#define CT_B_LOAD(p) (*(p))
+#define CT_B_LOAD4(p) (*(global const float4 *)(p))
+#define CT_B_LOAD16(p) WEIR_LOAD16(p)
+#endif
 // Rows: extents, strides in a and in the output.
 #ifndef CT_ROW0
 #define CT_ROW0 1

@@ -18,12 +18,12 @@
      (k) / (CT_TERM3 * CT_TERM2 * CT_TERM1) * CT_B_TERM0)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
+void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1)
 {
     const CT_INT k = (CT_INT)get_global_id(0) * CT_STEP;
     const CT_INT panel = get_global_id(1), z = get_global_id(2);
     CT_BATCH_OF(z);
-    global const float *src = p0 + o0 + CT_B + CT_AT_BATCH(B) +
+    global const CT_B_T *src = p0 + o0 + CT_B + CT_AT_BATCH(B) +
         panel * (16 * CT_VECS) * CT_B_COL3;
     global float *dst = p1 + o1 +
         ((z * CT_PANELS + panel) * CT_TERMS + k) * (16 * CT_VECS);
@@ -32,14 +32,14 @@ void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
 
 #if CT_B_COL3 == 1
     for (int i = 0; i < terms; i++) {
-        global const float *s = src + CT_TERM_AT(k + i);
+        global const CT_B_T *s = src + CT_TERM_AT(k + i);
         if (left == 16 * CT_VECS) {
 #pragma unroll
             for (int v = 0; v < CT_VECS; v++)
-                WEIR_STORE16(dst + 16 * (i * CT_VECS + v), WEIR_LOAD16(s + 16 * v));
+                WEIR_STORE16(dst + 16 * (i * CT_VECS + v), CT_B_LOAD16(s + 16 * v));
         } else {
             for (int n = 0; n < 16 * CT_VECS; n++)
-                dst[i * (16 * CT_VECS) + n] = n < left ? s[n] : 0.0f;
+                dst[i * (16 * CT_VECS) + n] = n < left ? CT_B_LOAD(s + n) : 0.0f;
         }
     }
 #else
@@ -51,7 +51,7 @@ void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
 #pragma unroll
             for (int n = 0; n < 16; n++)
                 r[n] = 16 * v + n < left
-                    ? WEIR_LOAD16(src + (16 * v + n) * CT_B_COL3 + CT_TERM_AT(k))
+                    ? CT_B_LOAD16(src + (16 * v + n) * CT_B_COL3 + CT_TERM_AT(k))
                     : (float16)(0.0f);
 #pragma unroll
             WEIR_TURN16(r, 8)
@@ -68,17 +68,17 @@ void CT_NAME(global const float *p0, ulong o0, global float *p1, ulong o1)
         }
 #endif
         for (int n = 0; n < 16; n++) {
-            global const float *s = src + (16 * v + n) * CT_B_COL3;
+            global const CT_B_T *s = src + (16 * v + n) * CT_B_COL3;
             if (16 * v + n >= left) {
                 for (int i = 0; i < CT_STEP; i++)
                     square[i * 16 + n] = 0.0f;
             } else if (terms == CT_STEP) {
 #pragma unroll
                 for (int i = 0; i < CT_STEP; i++)
-                    square[i * 16 + n] = s[CT_TERM_AT(k + i)];
+                    square[i * 16 + n] = CT_B_LOAD(s + CT_TERM_AT(k + i));
             } else {
                 for (int i = 0; i < terms; i++)
-                    square[i * 16 + n] = s[CT_TERM_AT(k + i)];
+                    square[i * 16 + n] = CT_B_LOAD(s + CT_TERM_AT(k + i));
             }
         }
         for (int i = 0; i < terms; i++)

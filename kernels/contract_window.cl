@@ -35,7 +35,7 @@
 #define CT_C CT_TERM3
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS)
+void CT_NAME(global const CT_A_T *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS)
 {
     CT_INT t = get_global_id(0);
     const CT_INT down = t % CT_DIV_UP(CT_ROW2, CT_DOWN) * CT_DOWN;
@@ -45,7 +45,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT q_first = (CT_INT)get_global_id(1) * CT_ACROSS;
     const CT_INT q_end = min((CT_INT)(q_first + CT_ACROSS), (CT_INT)CT_PANELS);
     const CT_INT z = get_global_id(2);
-    global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + z * CT_A_BATCH5;
+    global const CT_A_T *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + z * CT_A_BATCH5;
     global const float *b = p1 + o1 + CT_B + z * CT_B_BATCH5;
     const CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + z * CT_O_BATCH5;
 
@@ -57,15 +57,15 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         if (!CT_INSIDE(0, d) || !CT_INSIDE(1, h))
             continue; // never read
         float *to = window + (i / rows * CT_WIN1 + i % rows) * (CT_WIN2 * CT_C);
-        global const float *from = a + d * CT_A_PIXEL0 + h * CT_A_PIXEL1;
+        global const CT_A_T *from = a + d * CT_A_PIXEL0 + h * CT_A_PIXEL1;
         for (CT_INT w = CT_FIRST(2); w < CT_FIRST(2) + CT_WIN2; w++) {
             const bool inside = CT_INSIDE(2, w);
             int c = 0;
             for (; c + 16 <= CT_C; c += 16)
-                WEIR_KEEP16(to + c, inside ? WEIR_LOAD16(from + w * CT_A_PIXEL2 + c)
+                WEIR_KEEP16(to + c, inside ? CT_A_LOAD16(from + w * CT_A_PIXEL2 + c)
                                            : (float16)(0.0f));
             for (; c < CT_C; c++)
-                to[c] = inside ? from[w * CT_A_PIXEL2 + c] : 0.0f;
+                to[c] = inside ? CT_A_LOAD(from + w * CT_A_PIXEL2 + c) : 0.0f;
             to += CT_C;
         }
     }

@@ -51,6 +51,11 @@ typedef uint16 weir_u16u __attribute__((aligned(4)));
 #define weir_stv_bf16(p, x) vstore16(weir_f32_to_bf16v(x), 0, (p))
 #define weir_stv_i8(p, x) vstore16(weir_i32_to_i8v(x), 0, (p))
 
+// Four elements at an aligned address.
+#define WEIR_WIDEN4(widen, h) (float4)(widen((h).s0), widen((h).s1), widen((h).s2), widen((h).s3))
+#define weir_ld4_f16(p) WEIR_WIDEN4(weir_f16_to_f32, *(global const ushort4 *)(p))
+#define weir_ld4_bf16(p) WEIR_WIDEN4(weir_bf16_to_f32, *(global const ushort4 *)(p))
+
 // Sixteen elements s apart.
 #define WEIR_GATHER16(V, p, s)                                                                   \
     (V)((p)[0], (p)[(s)], (p)[2 * (s)], (p)[3 * (s)], (p)[4 * (s)], (p)[5 * (s)], (p)[6 * (s)],  \

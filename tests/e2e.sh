@@ -220,6 +220,52 @@ golden) # one training run and one sampling run, bound to numerics version 1: ne
     a=$("$weir" sample run --device host --seeds 0-15) || fail "sampling"
     [ "${a##*digest }" = d721f1debe6ae690 ] || fail "the samples' digest is ${a##*digest }"
     ;;
+precision) # bf16 and f16: the host's bits; overflows that skip steps, in the log and over a kill
+    need_device
+    expect 2 "train.precision: there is no 'fp16'; every model and every device has f32, bf16 and f16" toy --set train.precision=fp16
+    expect 2 "3 is not a power of two" toy --set train.loss_scale=3
+    expect 0 '"precision": "bf16"' toy --set train.precision=bf16 --dry-run
+    tiny() {
+        OMP_NUM_THREADS=1 toy --set model.width=16 --set train.batch=16 --set sample.n=8 --set sample.batch=8 --set sample.steps=2 \
+            --set train.log_every=1 "$@"
+    }
+    digests=
+    for p in f32 bf16 f16; do
+        for d in host $([ "$device" = host ] || echo "$device"); do
+            tiny --device "$d" --set train.steps=3 --set train.precision=$p --out "$p-$d" >log.txt 2>&1 ||
+                { cat log.txt; fail "$p on $d"; }
+            grep -qF "M parameters, $p; a step is" log.txt || { cat log.txt; fail "the precision is not said"; }
+        done
+        [ "$(digest $p-host)" = "$(digest "$p-$device")" ] || fail "$p: host $(digest $p-host), $device $(digest "$p-$device")"
+        digests="$digests $(digest $p-host)"
+    done
+    [ "$(tr ' ' '\n' <<<"$digests" | grep . | sort -u | wc -l)" -eq 3 ] || fail "two precisions with one digest:$digests"
+    head -n 1 f32-host/log.csv | grep -qx "step,loss,grad_norm,learning_rate,seconds" || fail "columns of an f32 run"
+    # gradients of about 2^40 times what they are: steps are skipped until the scale is low enough
+    overflow="--set train.precision=f16 --set train.loss_scale=1099511627776 --set train.save_every=3"
+    # shellcheck disable=SC2086 # a list of words
+    run=exec tiny --device "$device" $overflow --set train.steps=1000000 --out cut >log.txt 2>&1 &
+    pid=$!
+    for _ in $(seq 1000); do
+        ls cut/checkpoints/0* >/dev/null 2>&1 && break
+        sleep .01
+    done
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+    grep -qE "^step 1/1000000 .*  scale 5.49756e\+11  skipped 1 " log.txt || { cat log.txt; fail "the first step is not skipped"; }
+    steps=$(($("$weir" inspect cut | sed -n 's/^step \([0-9]*\).*/\1/p') + 30))
+    for out in cut whole; do
+        # shellcheck disable=SC2086,SC2046
+        tiny --device "$device" $overflow --set train.steps=$steps --out $out $([ $out = whole ] || echo --resume) >log.txt 2>&1 ||
+            { cat log.txt; fail "$out run"; }
+    done
+    [ "$(digest whole)" = "$(digest cut)" ] || fail "resumed, at $steps: $(digest cut), not $(digest whole)"
+    awk -F, 'NR > 1 && ($6 != 2 ^ (40 - $7) || ($7 > last && $3 != "inf" && $3 != "")) { bad = 1 } { last = $7 }
+        END { exit bad || last < 6 || last > 39 }' whole/log.csv || { cat whole/log.csv; fail "a wrong scale in the log"; }
+    cut -d, -f1-4,6- whole/log.csv >a.csv
+    cut -d, -f1-4,6- cut/log.csv >b.csv
+    cmp a.csv b.csv || fail "logs differ"
+    ;;
 unet-bits)
     need_device
     need_fashion

@@ -218,6 +218,27 @@ static weir_value *build_fold_reduce(struct bench *b)
     return weir_mul(b->x, weir_sum(weir_transpose(k, 0, 1), weir_all_axes, false));
 }
 
+static weir_value *rounded(weir_value *x, enum weir_dtype t)
+{
+    return weir_cast(weir_cast(x, t), WEIR_F32);
+}
+
+static weir_value *build_narrow_widened(struct bench *b)
+{
+    return rounded(rounded(b->x, WEIR_BF16), WEIR_BF16);
+}
+
+static weir_value *build_narrow_widened_f16(struct bench *b)
+{
+    return weir_neg(rounded(rounded(rounded(b->x, WEIR_F16), WEIR_F16), WEIR_F16));
+}
+
+static weir_value *build_view_widened(struct bench *b)
+{
+    weir_value *x = weir_reshape(rounded(b->x, WEIR_F16), weir_shape(4, N / 4));
+    return rounded(weir_transpose(x, 0, 1), WEIR_F16);
+}
+
 static weir_value *build_sum_batch_last(struct bench *b)
 {
     weir_value *x = weir_reshape(b->x, weir_shape(N / 4, 2, 1, 2));
@@ -246,6 +267,9 @@ static const struct {
     {"view_of_uniform", build_view_of_uniform, "slice", 4},
     {"fold_uniform", build_fold_uniform, "exp", 4},
     {"fold", build_fold_reduce, "sum", 4},
+    {"narrow_widened", build_narrow_widened, "constant", 3},
+    {"narrow_widened", build_narrow_widened_f16, "constant", 4},
+    {"view_widened", build_view_widened, "constant", 5}, // x, f16, two views, f32
     {"sum_batch_last", build_sum_batch_last, "mul", 5}, // two sums instead of one
 };
 
@@ -320,6 +344,11 @@ static weir_value *keep_cast(struct bench *b)
     return weir_cast(weir_cast(b->x, WEIR_BF16), WEIR_F32);
 }
 
+static weir_value *keep_other_storage(struct bench *b)
+{
+    return rounded(rounded(b->x, WEIR_BF16), WEIR_F16);
+}
+
 static weir_value *keep_reassociation(struct bench *b)
 {
     return weir_mul(weir_mul(b->x, c(b, 3.0)), c(b, 5.0));
@@ -356,7 +385,7 @@ static const struct {
     {keep_add_zero, "add", 1}, {keep_sub_minus_zero, "sub", 1}, {keep_mul_zero, "mul", 1},
     {keep_sub_self, "sub", 1}, {keep_div_three, "div", 1},      {keep_div_tiny, "div", 1},
     {keep_div_huge, "div", 1}, {keep_cast, "cast", 2},          {keep_reassociation, "mul", 2},
-    {keep_factor, "mul", 1},   {keep_contraction, "add", 1},
+    {keep_other_storage, "cast", 4}, {keep_factor, "mul", 1},   {keep_contraction, "add", 1},
     {keep_row_sum, "sum", 1},  {keep_one_column, "sum", 1},
 };
 

@@ -21,12 +21,14 @@ static void duration(char *dst, size_t n, double s)
 // One line that rewrites itself on a terminal; whole lines elsewhere.
 static void show_progress(void *cookie, const struct weir_progress *p)
 {
-    char eta[32], spent[32];
+    char eta[32], spent[32], scaling[64] = "";
     bool terminal = isatty(STDERR_FILENO);
     duration(eta, sizeof(eta), p->rate > 0 ? (double)(p->steps - p->step) / p->rate : 0);
     duration(spent, sizeof(spent), p->seconds);
-    fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "  loss %.4f  grad %.3f  lr %.2e  %.2f it/s  %s  ETA %s%s",
-            terminal ? "\r\033[K" : "", p->step, p->steps, p->loss, p->grad_norm, p->learning_rate, p->rate, spent,
+    if (p->loss_scale > 0)
+        snprintf(scaling, sizeof(scaling), "  scale %g  skipped %" PRId64, p->loss_scale, p->skipped);
+    fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "  loss %.4f  grad %.3f  lr %.2e%s  %.2f it/s  %s  ETA %s%s",
+            terminal ? "\r\033[K" : "", p->step, p->steps, p->loss, p->grad_norm, p->learning_rate, scaling, p->rate, spent,
             eta, terminal ? "" : "\n");
     fflush(stderr);
 }

@@ -63,7 +63,13 @@ struct weir_nn {
     weir_params *params;
     weir_graph *graph;
     bool use_ema;
+    enum weir_dtype precision; // of what contractions take and give: WEIR_F32 (0), WEIR_BF16 or WEIR_F16
 };
+
+// What linear layers, convolutions and attention take and give, for a model that makes contractions of
+// its own: x rounded to nn->precision, still of that type; y rounded to it, as f32 again.
+weir_value *weir_nn_operand(const struct weir_nn *nn, weir_value *x);
+weir_value *weir_nn_result(const struct weir_nn *nn, weir_value *y);
 
 // The parameter as a value of nn->graph; declares the row on the first trace. Asking for a known name
 // with another shape poisons the graph.
@@ -90,7 +96,7 @@ weir_value *weir_nn_embedding(struct weir_nn *nn, const char *name, weir_value *
 weir_value *weir_nn_time_features(weir_value *t, int64_t width, double scale);
 
 // Multi-head attention over tokens: q, k, v (n, tokens, width) -> (n, tokens, width).
-weir_value *weir_nn_heads_attention(weir_value *q, weir_value *k, weir_value *v, int heads);
+weir_value *weir_nn_heads_attention(const struct weir_nn *nn, weir_value *q, weir_value *k, weir_value *v, int heads);
 
 #ifdef __cplusplus
 }

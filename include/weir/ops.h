@@ -120,7 +120,8 @@ weir_value *weir_argsort(weir_value *x, int axis);     // i32
 
 // --- contract ---
 // Batched a (.., M, K) · b (.., K, N) -> (.., M, N); ta: a is (.., K, M); tb: b is (.., N, K). Batch axes
-// broadcast. f32, or both i8 with an i32 result.
+// broadcast. f32, or both i8 with an i32 result. f16 and bf16 operands, of this and of the convolutions, widen
+// exactly to f32, in which the sum and the result are; an f32 operand beside one is rounded to its type.
 weir_value *weir_matmul(weir_value *a, weir_value *b, bool ta, bool tb);
 
 // Convolution of x (N, spatial.., C) with w (O, kernel.., C/groups) -> (N, out.., O); 1 to 3 spatial

@@ -65,7 +65,7 @@ static void conv_of(const struct weir_value *v, const struct weir_operand *x,
     }
 }
 
-// Makes m a dense copy in which pixels min[i] .. max[i] exist, its own pixels being step[i] apart.
+// Makes m a dense copy, of floats, in which pixels min[i] .. max[i] exist, its own pixels being step[i] apart.
 static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, const int64_t *max,
                       const int64_t *step)
 {
@@ -80,6 +80,12 @@ static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, 
     struct weir_strbuf t = {0};
     weir_strbuf_printf(&t, "#define PAD_NAME $K\n#define PAD_FLAT %d\n#define PAD_INT %s\n", flat,
                        size < INT32_MAX ? "int" : "long");
+    const char *type = weir_dtype_name(m->source.arg.dtype);
+    if (weir_is_storage(m->source.arg.dtype))
+        weir_strbuf_printf(&t, "#define PAD_T ushort\n#define PAD_LOAD weir_ld_%s\n#define PAD_LOAD16 weir_ldv_%s\n",
+                           type, type);
+    else
+        weir_strbuf_puts(&t, "#define PAD_T float\n#define PAD_LOAD(p) (*(p))\n#define PAD_LOAD16(p) WEIR_LOAD16(p)\n");
     weir_strbuf_printf(&t, "#define PAD_C %lld\n#define PAD_START 0\n", (long long)m->c);
     weir_strbuf_printf(&t, "#define PAD_STRIDE_N (%lld)\n#define PAD_STRIDE_C (%lld)\n",
                        (long long)m->sn, (long long)m->sc);
@@ -125,11 +131,12 @@ static bool has_pixels(const struct image *m, const int64_t *min, const int64_t 
     return inside;
 }
 
-// Pads m if pixels min .. max are not all inside.
+// Pads m if pixels min .. max are not all inside, or if several gathers would make a copy of it.
 static void need_pixels(struct weir_emit *e, struct image *m, const int64_t *min,
                         const int64_t *max)
 {
-    if (!has_pixels(m, min, max))
+    bool widens = weir_device_has(e->dev, WEIR_CAP_WIDE) && m->source.arg.dtype != WEIR_F32;
+    if (!has_pixels(m, min, max) || widens)
         pad_image(e, m, min, max, by_one);
 }
 
@@ -227,7 +234,7 @@ static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
     struct image x = image_of(&e->in[0]), y = image_of(&e->in[1]);
     bool channels_in_rows = c.cin < 16 && c.cout > c.cin;
     bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE) && !channels_in_rows;
-    bool by_vectors = x.sc == 1 && c.cin % 16 == 0;
+    bool by_vectors = x.sc == 1 && c.cin % 16 == 0 && x.source.arg.dtype == WEIR_F32;
     int64_t min[3], max[3];
     window(&c, min, max);
     struct weir_gather g = {.hint = "conv_weight_grad"};

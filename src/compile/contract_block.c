@@ -66,8 +66,10 @@ static void block_kernel(struct weir_emit *e, const struct weir_gather *g,
     l->local[0] = l->local[1] = l->local[2] = 1;
 }
 
-enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g)
+enum weir_status weir_gather_emit_block(struct weir_emit *e, struct weir_gather *g)
 {
+    weir_gather_widen(e, g, false);
+    weir_gather_widen(e, g, true);
     struct weir_wide_tile tile = weir_wide_tile(1, g->row[3].n, g->col[3].n, 512, true);
     int64_t whole = tile.panels * 16 * tile.vecs, items = 0;
     struct part parts[2];

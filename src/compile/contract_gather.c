@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "device/kernel_text.h"
+#include "graph/ops/rows.h"
 
 // Chunk sums held at a time by a split sum, in floats (16 MiB).
 #define PARTIALS_MAX (4 << 20)
@@ -35,6 +36,18 @@ static void collapse(struct weir_axis *x, int n)
 static void define(struct weir_strbuf *t, const char *name, int i, int64_t value)
 {
     weir_strbuf_printf(t, "#define CT_%s%d (%lld)\n", name, i, (long long)value);
+}
+
+// How an operand of 16 bits is read; contract_knobs.cl has floats.
+static void define_type(struct weir_strbuf *t, char which, enum weir_dtype dtype)
+{
+    static const char *const loads[][2] = {{"LOAD", "ld"}, {"LOAD4", "ld4"}, {"LOAD16", "ldv"}};
+    if (!weir_is_storage(dtype))
+        return;
+    weir_strbuf_printf(t, "#define CT_%c_T ushort\n", which);
+    for (int i = 0; i < 3; i++)
+        weir_strbuf_printf(t, "#define CT_%c_%s weir_%s_%s\n", which, loads[i][0], loads[i][1],
+                           weir_dtype_name(dtype));
 }
 
 // The farthest element that the gather touches in any operand.
@@ -67,6 +80,8 @@ void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g)
     }
     weir_strbuf_printf(t, "#define CT_NAME $K\n#define CT_INT %s\n",
                        needs_long(g) ? "long" : "int");
+    define_type(t, 'A', g->a.arg.dtype);
+    define_type(t, 'B', g->b.arg.dtype);
     for (int i = 0; i < 4; i++) {
         define(t, "ROW", i, g->row[i].n);
         define(t, "A_ROW", i, g->row[i].a);

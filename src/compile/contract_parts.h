@@ -56,6 +56,8 @@ void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
 enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *g);
 // Copies columns of b into panels of 16 vecs; g is changed to read those. Returns their distance.
 int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs);
+// An f32 copy of operand a, or b, if it is of 16 bits; g is changed to read that.
+void weir_gather_widen(struct weir_emit *e, struct weir_gather *g, bool b);
 void weir_bound_define(struct weir_strbuf *t, const struct weir_bound *b);
 
 // Kernels for wide devices beside the general one; the first asks where g.bound.of is WEIR_BOUND_A
@@ -63,7 +65,7 @@ void weir_bound_define(struct weir_strbuf *t, const struct weir_bound *b);
 bool weir_window_fits(const struct weir_emit *e, const struct weir_gather *g);
 enum weir_status weir_gather_emit_window(struct weir_emit *e, const struct weir_gather *g);
 bool weir_block_fits(const struct weir_gather *g);
-enum weir_status weir_gather_emit_block(struct weir_emit *e, const struct weir_gather *g);
+enum weir_status weir_gather_emit_block(struct weir_emit *e, struct weir_gather *g);
 enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
 
 // How the kernels of grouped devices read an operand (CT_A_VECTOR, CT_B_VECTOR of contract_grouped.cl), and

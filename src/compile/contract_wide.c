@@ -81,6 +81,7 @@ int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs)
     for (int i = 0; i < 6; i++)
         p.batch[i].a = p.batch[i].o = 0;
     p.a0 = p.o0 = 0;
+    p.a.arg.dtype = WEIR_F32;
     p.cut = NULL;
     int64_t z = extent(p.batch, 6), size = z * panels * terms * width;
     struct weir_strbuf t = {0};
@@ -115,7 +116,7 @@ int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs)
 // True if panels of b can be read where they lie.
 static bool in_place(const struct weir_gather *g)
 {
-    if (g->col[3].b != 1 || (g->col[3].n % 16 && !g->b.slack))
+    if (g->b.arg.dtype != WEIR_F32 || g->col[3].b != 1 || (g->col[3].n % 16 && !g->b.slack))
         return false;
     // Far apart terms cost a cache line or a page each; a copy pays where many rows read it.
     return extent(g->col, 3) > 1 || llabs(g->term[3].b) <= 256 || extent(g->row, 4) < 128;
@@ -199,6 +200,7 @@ static void outer_columns_to_batch(struct weir_gather *g)
 
 enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *g)
 {
+    weir_gather_widen(e, g, false);
     if (!in_place(g))
         outer_columns_to_batch(g);
     // Of tiles that cost the same, one along a row of pixels is faster where the row is long and

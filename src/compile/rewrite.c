@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of rewrite.h. None moves a factor through a sum or a contraction, none reorders a sum, none
-// makes or splits an fma, none drops a cast: those change bits.
+// makes or splits an fma, none drops a cast that rounds: those change bits.
 #include "compile/rewrite.h"
 
 #include <math.h>
@@ -178,6 +178,31 @@ static weir_value *view_on_view(struct weir_rewriter *r, weir_value *v)
     return weir_rewrite_make(r, v->op, &x, 1, &attrs, &v->type, v);
 }
 
+// --- storage types ---
+
+// f32 of f16 or bf16, which is exact.
+static bool widens(const weir_value *v)
+{
+    return v->op == &weir_op_cast && v->type.dtype == WEIR_F32 && weir_is_storage(v->arg[0]->type.dtype);
+}
+
+static weir_value *narrow_widened(struct weir_rewriter *r, weir_value *v)
+{
+    bool back = v->op == &weir_op_cast && widens(v->arg[0]) && v->arg[0]->arg[0]->type.dtype == v->type.dtype;
+    return back ? v->arg[0]->arg[0] : NULL;
+}
+
+// The views come first, so that whoever reads them reads the 16 bits.
+static weir_value *view_widened(struct weir_rewriter *r, weir_value *v)
+{
+    if (v->op->cls != WEIR_OP_VIEW || !widens(v->arg[0]))
+        return NULL;
+    weir_value *x = v->arg[0]->arg[0];
+    struct weir_type type = {.dtype = x->type.dtype, .shape = v->type.shape};
+    x = weir_rewrite_make(r, v->op, &x, 1, &v->attrs, &type, v);
+    return x ? weir_rewrite_make(r, &weir_op_cast, &x, 1, &v->arg[0]->attrs, &v->type, v) : NULL;
+}
+
 // --- sums ---
 
 // Column axes are summed one at a time, the outermost last: that last step may as well be an operation
@@ -248,6 +273,8 @@ ROW(select_known, "select(true, a, b) = a");
 ROW(view_nothing, "a view that changes nothing; stop_gradient");
 ROW(view_of_uniform, "a view of a repeated constant is a broadcast");
 ROW(view_on_view, "reshape, permute, broadcast or slice of the same kind");
+ROW(narrow_widened, "widening a storage type and rounding back");
+ROW(view_widened, "a view of a widened value is a widened view");
 ROW(sum_batch_last, "sum over axis 0 and others before a kept axis: first the others, then axis 0");
 ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
 
@@ -255,5 +282,5 @@ const struct weir_rewrite *const weir_rewrites[] = {
     &row_view_nothing, &row_view_of_uniform,  &row_view_on_view,   &row_fold_uniform,
     &row_mul_one,      &row_fma_one,          &row_sub_zero,       &row_add_minus_zero,
     &row_neg_neg,      &row_twice,            &row_div_power_of_two, &row_select_known,
-    &row_sum_batch_last, NULL,
+    &row_narrow_widened, &row_view_widened,   &row_sum_batch_last, NULL,
 };

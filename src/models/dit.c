@@ -82,7 +82,7 @@ static weir_value *block(struct weir_nn *nn, const struct weir_model_config *c, 
     weir_value *part[3];
     for (int k = 0; k < 3; k++)
         part[k] = weir_slice(qkv, 2, k * c->width, (k + 1) * c->width, 1);
-    weir_value *y = weir_nn_heads_attention(part[0], part[1], part[2], c->heads);
+    weir_value *y = weir_nn_heads_attention(nn, part[0], part[1], part[2], c->heads);
     y = linear(nn, PATH("attn.proj"), y, c->width, false);
     x = weir_add(x, weir_mul(chunk(m, 2, 6), y));
     y = modulate(x, chunk(m, 3, 6), chunk(m, 4, 6));

@@ -79,7 +79,8 @@ static weir_value *attention(struct unet *u, const char *name, weir_value *x)
     weir_value *q = weir_nn_linear(u->nn, PATH("to_q"), h, shape.dim[3], NULL);
     weir_value *k = weir_nn_linear(u->nn, PATH("to_k"), h, shape.dim[3], NULL);
     weir_value *v = weir_nn_linear(u->nn, PATH("to_v"), h, shape.dim[3], NULL);
-    h = weir_nn_linear(u->nn, PATH("to_out.0"), weir_nn_heads_attention(q, k, v, u->c->heads), shape.dim[3], NULL);
+    h = weir_nn_heads_attention(u->nn, q, k, v, u->c->heads);
+    h = weir_nn_linear(u->nn, PATH("to_out.0"), h, shape.dim[3], NULL);
     return weir_add(x, weir_reshape(h, shape));
 #undef PATH
 }

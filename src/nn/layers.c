@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers: values and named parameters, nothing else.
+// Layers: values and named parameters, nothing else. precision.c says what of them is 16 bits wide.
 #include <math.h>
 #include <stdio.h>
 
@@ -18,15 +18,16 @@ static const char *join(char *dst, size_t n, const char *name, const char *leaf)
     return dst;
 }
 
+// What a contraction gave, with the bias.
 static weir_value *add_bias(struct weir_nn *nn, const char *name, weir_value *x, int64_t out, int64_t fan_in,
                             const struct weir_layer_params *p)
 {
     char path[160];
     if (p && p->no_bias)
-        return x;
+        return weir_nn_result(nn, x);
     struct weir_init init = p && p->init ? (struct weir_init) { WEIR_INIT_ZEROS, 0 } : default_init(fan_in);
-    return weir_add(x, weir_nn_param(nn, join(path, sizeof(path), name, "bias"), weir_shape(out), init,
-                                     WEIR_FILE_SAME, false));
+    return weir_nn_result(nn, weir_add(x, weir_nn_param(nn, join(path, sizeof(path), name, "bias"), weir_shape(out),
+                                                        init, WEIR_FILE_SAME, false)));
 }
 
 weir_value *weir_nn_linear(struct weir_nn *nn, const char *name, weir_value *x, int64_t out,
@@ -41,7 +42,8 @@ weir_value *weir_nn_linear(struct weir_nn *nn, const char *name, weir_value *x, 
     struct weir_shape result = *shape;
     if (result.rank > 0)
         result.dim[result.rank - 1] = out;
-    weir_value *y = weir_matmul(weir_reshape(x, weir_shape(-1, in)), w, false, true);
+    weir_value *rows = weir_nn_operand(nn, weir_reshape(x, weir_shape(-1, in)));
+    weir_value *y = weir_matmul(rows, weir_nn_operand(nn, w), false, true);
     return weir_reshape(add_bias(nn, name, y, out, in, p), result);
 }
 
@@ -54,7 +56,8 @@ weir_value *weir_nn_conv2d(struct weir_nn *nn, const char *name, weir_value *x, 
     weir_value *w = weir_nn_param(nn, join(path, sizeof(path), name, "weight"), weir_shape(out, kernel, kernel, in),
                                   init, WEIR_FILE_OIHW, true);
     struct weir_conv_params conv = { .stride = { stride, stride }, .pad_lo = { pad, pad }, .pad_hi = { pad, pad } };
-    return add_bias(nn, name, weir_conv(x, w, &conv), out, fan_in, p);
+    weir_value *y = weir_conv(weir_nn_operand(nn, x), weir_nn_operand(nn, w), &conv);
+    return add_bias(nn, name, y, out, fan_in, p);
 }
 
 weir_value *weir_nn_group_norm(struct weir_nn *nn, const char *name, weir_value *x, int groups, double eps)
@@ -92,13 +95,14 @@ weir_value *weir_nn_time_features(weir_value *t, int64_t width, double scale)
     return weir_concat(parts, 2, 1);
 }
 
-weir_value *weir_nn_heads_attention(weir_value *q, weir_value *k, weir_value *v, int heads)
+weir_value *weir_nn_heads_attention(const struct weir_nn *nn, weir_value *q, weir_value *k, weir_value *v,
+                                    int heads)
 {
     weir_value *in[3] = { q, k, v };
     int64_t n = weir_dim(q, 0), tokens = weir_dim(q, 1), width = weir_dim(q, 2);
     for (int i = 0; i < 3; i++)
-        in[i] = weir_permute(weir_reshape(in[i], weir_shape(n, weir_dim(in[i], 1), heads, width / heads)),
+        in[i] = weir_permute(weir_reshape(weir_nn_operand(nn, in[i]), weir_shape(n, weir_dim(in[i], 1), heads, width / heads)),
                              (int[]) { 0, 2, 1, 3 });
-    weir_value *y = weir_attention(in[0], in[1], in[2], NULL, 0);
+    weir_value *y = weir_nn_result(nn, weir_attention(in[0], in[1], in[2], NULL, 0));
     return weir_reshape(weir_permute(y, (int[]) { 0, 2, 1, 3 }), weir_shape(n, tokens, width));
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,7 +150,7 @@ static const struct tensor_file files[] = {
 };
 
 static enum weir_status save_files(const struct weir_log *log, const char *dir, const struct weir_recipe *recipe,
-                                   weir_params *params, uint64_t *digest)
+                                   weir_params *params, struct weir_checkpoint_info *info)
 {
     const struct weir_optimizer *optimizer = weir_optimizer_find(recipe->optimizer.name);
     struct weir_strbuf text = { 0 };
@@ -164,8 +165,10 @@ static enum weir_status save_files(const struct weir_log *log, const char *dir, 
             file.n = count_slots(params);
         status = save_file(log, dir, text.s, optimizer->slots, params, &file, &hasher);
     }
+    if (info->scaler.scale > 0)
+        weir_hasher_add(&hasher, &info->scaler, sizeof(info->scaler));
     weir_strbuf_free(&text);
-    *digest = weir_hasher_digest(&hasher);
+    info->digest = weir_hasher_digest(&hasher);
     return status;
 }
 
@@ -185,6 +188,10 @@ static enum weir_status save_state(const struct weir_log *log, const char *dir, 
         json_array_append_new(item, json_integer(info->item.dim[i]));
     json_object_set_new(root, "item", item);
     json_object_set_new(root, "classes", json_integer(info->classes));
+    if (info->scaler.scale > 0)
+        json_object_set_new(root, "scaler", json_pack("{s:f, s:I, s:I}", "scale", (double)info->scaler.scale, "good",
+                                                      (json_int_t)info->scaler.good, "skipped",
+                                                      (json_int_t)info->scaler.skipped));
     json_object_set_new(root, "recipe", json_loads(text.s, 0, NULL));
     weir_strbuf_free(&text);
     snprintf(path, sizeof(path), "%s/state.json", dir);
@@ -242,7 +249,7 @@ enum weir_status weir_checkpoint_save(const struct weir_log *log, const char *ru
     snprintf(info->path, sizeof(info->path), "%s/checkpoints/%09" PRId64, run_dir, info->step);
     enum weir_status status = weir_mkdirs(log, fresh);
     if (!status)
-        status = save_files(log, fresh, recipe, params, &info->digest);
+        status = save_files(log, fresh, recipe, params, info);
     if (!status)
         status = save_state(log, fresh, recipe, info);
     if (!status) {
@@ -290,6 +297,23 @@ enum weir_status weir_checkpoint_find(const struct weir_log *log, const char *ru
     return status;
 }
 
+// Absent: a run without.
+static enum weir_status read_scaler(const struct weir_json_at *at, struct weir_scaler_state *out)
+{
+    struct weir_json_at in;
+    double scale = 0;
+    int64_t good = 0, skipped = 0;
+    enum weir_status status = weir_json_child(at, "scaler", &in);
+    if (!status)
+        status = weir_json_get_f64(&in, "scale", 0, FLT_MAX, &scale);
+    if (!status)
+        status = weir_json_get_i64(&in, "good", 0, UINT32_MAX, &good);
+    if (!status)
+        status = weir_json_get_i64(&in, "skipped", 0, UINT32_MAX, &skipped);
+    *out = (struct weir_scaler_state) { (float)scale, (uint32_t)good, (uint32_t)skipped };
+    return status;
+}
+
 enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct weir_checkpoint_info *info,
                                             bool any_numerics, struct weir_recipe *recipe)
 {
@@ -316,6 +340,8 @@ enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct w
     if (!status)
         status = weir_json_get_i64(&at, "classes", 0, INT32_MAX - 1, &classes);
     info->classes = (int)classes;
+    if (!status)
+        status = read_scaler(&at, &info->scaler);
     if (!status && numerics != WEIR_NUMERICS_VERSION && !any_numerics)
         status = weir_fail(log, WEIR_UNSUPPORTED, "%s: written under numerics version %" PRId64 ", this is version %d: the "
                            "run would not go on with the same bits (--any-numerics goes on all the same)",

@@ -6,6 +6,7 @@
 #define WEIR_TRAIN_CHECKPOINT_H
 
 #include "train/recipe.h"
+#include "train/scaler.h"
 
 // Version of docs/numerics.md that the bits follow. A run is only resumed under the same version.
 #define WEIR_NUMERICS_VERSION 1
@@ -13,9 +14,10 @@
 struct weir_checkpoint_info {
     int64_t step;      // updates done
     int64_t position;  // of the loader
-    uint64_t digest;   // of all tensors: equal runs have equal digests
+    uint64_t digest;   // of all tensors (and of the scaler): equal runs have equal digests
     struct weir_shape item; // of the data; rank 0 = not known (a checkpoint written before it was kept)
     int classes;       // of the data; 0 = no labels
+    struct weir_scaler_state scaler; // of an f16 run; scale 0 = none
     char path[512];    // the folder
 };
 

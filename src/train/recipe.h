@@ -45,6 +45,8 @@ struct weir_recipe {
     struct {
         int64_t steps, batch, accumulate, seed;
         double ema; // largest decay, 0 = none
+        char precision[WEIR_RECIPE_TEXT]; // f32, bf16, f16
+        double loss_scale;
         int64_t save_every, sample_every, log_every, keep;
     } train;
     struct {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a recipe's words to rows and configurations, checked against each other.
+#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -75,6 +76,22 @@ static enum weir_status init_model(const struct weir_log *log, const struct weir
     return WEIR_OK;
 }
 
+static enum weir_status init_precision(const struct weir_log *log, struct weir_setup *out)
+{
+    static const enum weir_dtype known[] = { WEIR_F32, WEIR_BF16, WEIR_F16 };
+    const struct weir_recipe *r = &out->recipe;
+    int exponent;
+    if (frexp(r->train.loss_scale, &exponent) != .5)
+        return weir_fail(log, WEIR_INVALID, "train.loss_scale: %g is not a power of two", r->train.loss_scale);
+    for (size_t i = 0; i < WEIR_COUNT(known); i++)
+        if (!strcmp(weir_dtype_name(known[i]), r->train.precision)) {
+            out->precision = known[i];
+            return WEIR_OK;
+        }
+    return weir_fail(log, WEIR_INVALID, "train.precision: there is no '%s'; every model and every device has f32, bf16 and f16",
+                     r->train.precision);
+}
+
 enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_recipe *recipe,
                                  const struct weir_shape *item, int classes, struct weir_setup *out)
 {
@@ -93,6 +110,8 @@ enum weir_status weir_setup_init(const struct weir_log *log, const struct weir_r
         status = weir_recipe_numerics(log, r, &out->numerics);
     if (!status)
         status = choose(log, "optimizer.schedule", r->optimizer.schedule, schedules, &chosen_schedule);
+    if (!status)
+        status = init_precision(log, out);
     if (status)
         return status;
     if (r->train.accumulate & (r->train.accumulate - 1))

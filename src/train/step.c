@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The training step's graph. Every assign is selected on one sticky `ok`, so that a loss or gradient
-// that is not finite never reaches a parameter: the state stays that of the last good step.
+// that is not finite never reaches a parameter: the state stays that of the last good step. With f16 the
+// loss is scaled and a gradient that is not finite skips its step (scaler.h); a loss that is not still stops.
 #include "train/step.h"
 
 #include <math.h>
@@ -20,6 +21,7 @@ struct weir_step {
     weir_params *params;
     weir_graph *graph;
     weir_program *program;
+    struct weir_scaler scaler; // f16
     weir_state *ok, *bad_step; // u32: 1 while all is finite; the first bad step + 1
     weir_value *data[WEIR_STEP_MAX_ACCUMULATE], *label[WEIR_STEP_MAX_ACCUMULATE];
     weir_value *scalars, *words; // f32 (N_SCALARS); u32 seed lo, seed hi, step
@@ -62,7 +64,7 @@ static weir_value *microbatch_loss(weir_step *s, int i)
         .step = element(s->words, 2),
         .row0 = weir_u32(s->graph, (uint32_t)(i * batch)),
     };
-    struct net_ctx ctx = { { s->params, s->graph, false }, setup };
+    struct net_ctx ctx = { { s->params, s->graph, false, setup->precision }, setup };
     struct weir_net net = { call_net, &ctx };
     s->data[i] = weir_input(s->graph, WEIR_F32, shape, "data");
     if (setup->classes)
@@ -80,7 +82,12 @@ static weir_value *tree(weir_value **a, int n)
     return a[0];
 }
 
-// Loss and gradients of all microbatches, folded and divided by their number.
+static bool scales(const weir_step *s)
+{
+    return s->setup->precision == WEIR_F16;
+}
+
+// Loss and gradients of all microbatches, folded and divided by their number (and by the loss scale).
 static weir_value *loss_and_gradients(weir_step *s, weir_value **grad)
 {
     int n = weir_params_count(s->params), m = (int)s->setup->recipe.train.accumulate;
@@ -92,13 +99,16 @@ static weir_value *loss_and_gradients(weir_step *s, weir_value **grad)
         loss[i] = microbatch_loss(s, i);
         for (int k = 0; k < n; k++)
             leaf[k] = weir_state_value(s->graph, weir_params_row(s->params, k)->state);
-        weir_grad(loss[i], leaf, all + i * n, n);
+        weir_value *scale = scales(s) ? weir_scaler_scale(&s->scaler, s->graph) : NULL;
+        weir_vjp(&loss[i], scale ? &scale : NULL, 1, leaf, all + i * n, n);
     }
     for (int k = 0; k < n; k++) {
         weir_value *part[WEIR_STEP_MAX_ACCUMULATE];
         for (int i = 0; i < m; i++)
             part[i] = all[i * n + k];
         grad[k] = m > 1 ? weir_mul_c(tree(part, m), 1.0 / m) : part[0];
+        if (scales(s)) // the reciprocal of a power of two is exact
+            grad[k] = weir_mul(grad[k], weir_reciprocal(weir_scaler_scale(&s->scaler, s->graph)));
     }
     weir_value *sum = tree(loss, m);
     free(all);
@@ -156,7 +166,10 @@ static void build(weir_step *s, weir_value **out, weir_value **grad)
     weir_value *loss = loss_and_gradients(s, grad);
     weir_value *squares = squares_of(grad, n);
     weir_value *norm = weir_sqrt(weir_sum(squares, weir_all_axes, false));
-    weir_value *finite = weir_and(weir_is_finite(loss), weir_is_finite(norm));
+    weir_value *finite_norm = weir_is_finite(norm), *stays = finite_norm;
+    if (scales(s)) // a smaller scale may do
+        stays = weir_or(finite_norm, weir_scaler_may_shrink(&s->scaler, g));
+    weir_value *finite = weir_and(weir_is_finite(loss), stays);
     weir_value *was_ok = weir_ne(weir_state_value(g, s->ok), weir_u32(g, 0));
     weir_value *ok = weir_and(was_ok, finite), *bad = weir_state_value(g, s->bad_step);
     weir_value *first_bad = weir_and(was_ok, weir_not(finite));
@@ -166,7 +179,9 @@ static void build(weir_step *s, weir_value **out, weir_value **grad)
             grad[k] = weir_mul(grad[k], factor);
     }
     for (int k = 0; k < n; k++)
-        update_param(s, weir_params_row(s->params, k), grad[k], scalar, ok);
+        update_param(s, weir_params_row(s->params, k), grad[k], scalar, scales(s) ? weir_and(ok, finite_norm) : ok);
+    if (scales(s))
+        weir_scaler_update(&s->scaler, ok, finite_norm);
     weir_value *now_ok = weir_cast(ok, WEIR_U32);
     weir_value *now_bad = weir_select(first_bad, weir_add(element(s->words, 2), weir_u32(g, 1)), bad);
     weir_assign(s->ok, now_ok);
@@ -186,7 +201,15 @@ static enum weir_status create_flags(weir_step *s, weir_device *dev)
         status = weir_state_create(dev, WEIR_U32, weir_scalar_shape, "bad-step", &s->bad_step);
     if (!status)
         status = weir_state_write(s->ok, &one);
+    const struct weir_scaler_state start = { .scale = (float)s->setup->recipe.train.loss_scale };
+    if (!status && scales(s))
+        status = weir_scaler_init(dev, &start, &s->scaler);
     return status;
+}
+
+enum weir_status weir_step_set_scaler(weir_step *step, const struct weir_scaler_state *state)
+{
+    return scales(step) ? weir_scaler_write(&step->scaler, state) : WEIR_OK;
 }
 
 enum weir_status weir_step_create(const struct weir_log *log, weir_device *dev, const struct weir_setup *setup,
@@ -233,6 +256,7 @@ void weir_step_destroy(weir_step **step)
         return;
     weir_program_destroy(&s->program);
     weir_graph_destroy(&s->graph);
+    weir_scaler_finish(&s->scaler);
     weir_state_destroy(&s->ok);
     weir_state_destroy(&s->bad_step);
     free(s);
@@ -279,6 +303,9 @@ enum weir_status weir_step_result(weir_step *step, struct weir_step_result *out)
         status = weir_read(step->program, OUT_OK, &ok);
     if (!status)
         status = weir_read(step->program, OUT_BAD_STEP, &bad);
+    out->scaler = (struct weir_scaler_state) { 0 };
+    if (!status && scales(step))
+        status = weir_scaler_read(&step->scaler, &out->scaler);
     out->ok = ok != 0;
     out->bad_step = (int64_t)bad - 1;
     return status;

@@ -5,6 +5,7 @@
 #define WEIR_TRAIN_STEP_H
 
 #include "train/recipe.h"
+#include "train/scaler.h"
 #include "weir/program.h"
 
 #define WEIR_STEP_MAX_ACCUMULATE 16
@@ -21,6 +22,7 @@ struct weir_setup {
     const struct weir_solver *solver;
     enum weir_schedule schedule;
     enum weir_numerics numerics;
+    enum weir_dtype precision; // F32, BF16 or F16
     int classes; // 0 when the network gets no label
 };
 
@@ -44,10 +46,14 @@ void weir_step_destroy(weir_step **step);
 // Enqueues update number `index` on `accumulate` microbatches: data[i] (batch, item..), label[i] (batch).
 enum weir_status weir_step_run(weir_step *step, int64_t index, const float *const *data, const int32_t *const *label);
 
+// With f16 the loss is scaled: the scaler's state goes on from here.
+enum weir_status weir_step_set_scaler(weir_step *step, const struct weir_scaler_state *state);
+
 struct weir_step_result {
     float loss, grad_norm;
     bool ok;          // every update so far had a finite loss and gradient
     int64_t bad_step; // the first that had not, else -1
+    struct weir_scaler_state scaler; // f16, else zeros: there a gradient that is not finite skips the step, which is ok
 };
 // Of the last update; waits for it.
 enum weir_status weir_step_result(weir_step *step, struct weir_step_result *out);

@@ -17,8 +17,9 @@
 #include "data/events.h"
 #include "weir/formats.h"
 
-enum { COL_LOSS, COL_GRAD, COL_LR, COL_SECONDS, N_COLUMNS };
-static const char *const columns[N_COLUMNS] = { "loss", "grad_norm", "learning_rate", "seconds" };
+// The last two are those of f16 runs.
+enum { COL_LOSS, COL_GRAD, COL_LR, COL_SECONDS, COL_SCALE, COL_SKIPPED, N_COLUMNS, N_UNSCALED = COL_SCALE };
+static const char *const columns[N_COLUMNS] = { "loss", "grad_norm", "learning_rate", "seconds", "loss_scale", "skipped" };
 
 struct training {
     struct weir_log log;
@@ -35,6 +36,7 @@ struct training {
     int64_t position; // of the loader after them
     double start, last_time;
     int64_t last_step;
+    struct weir_scaler_state scaler; // after the last update looked at
 };
 
 static double learning_rate(const struct training *t, int64_t index)
@@ -54,7 +56,8 @@ static enum weir_status open_logs(struct training *t, int64_t last_step)
 {
     char path[600];
     snprintf(path, sizeof(path), "%s/log.csv", t->p->out_dir);
-    enum weir_status status = weir_csv_open(&t->log, path, columns, N_COLUMNS, last_step, &t->csv);
+    int n = t->run.setup.precision == WEIR_F16 ? N_COLUMNS : N_UNSCALED;
+    enum weir_status status = weir_csv_open(&t->log, path, columns, n, last_step, &t->csv);
     snprintf(path, sizeof(path), "%s/events.out.tfevents.0.weir", t->p->out_dir);
     if (!status)
         status = weir_events_open(&t->log, path, (double)time(NULL), last_step, &t->events);
@@ -117,6 +120,7 @@ static enum weir_status choose_start(struct training *t, struct weir_checkpoint_
     if (!same)
         return weir_fail(&t->log, WEIR_INVALID, "%s: the checkpoint was trained with another recipe; only train.steps, "
                          "save_every, sample_every, log_every, keep and sample.* may change", info->path);
+    t->scaler = info->scaler;
     t->done = info->step;
     t->position = info->position;
     return WEIR_OK;
@@ -139,9 +143,9 @@ static void note_step(const struct weir_train_params *p, const struct weir_run_s
     const struct weir_program_info *pi = weir_step_info(step);
     double n = (double)weir_params_elements(run->params) * 1e-6;
     char text[320];
-    int at = snprintf(text, sizeof(text), "%s, %s numerics: %.2f M parameters; a step is %d launches, %.0f MB of tensors planned in %.0f MB, "
+    int at = snprintf(text, sizeof(text), "%s, %s numerics: %.2f M parameters, %s; a step is %d launches, %.0f MB of tensors planned in %.0f MB, "
                       "%.0f MB of device memory with states and inputs; compiled in %.1f s", run->setup.recipe.model.name, run->setup.recipe.numerics, n,
-                      pi->launches, 1e-6 * (double)pi->live, 1e-6 * (double)pi->peak,
+                      run->setup.recipe.train.precision, pi->launches, 1e-6 * (double)pi->live, 1e-6 * (double)pi->peak,
                       1e-6 * (double)(pi->peak + pi->inputs + pi->constants + pi->states), pi->compile_s);
     if (pi->recomputed)
         snprintf(text + at, sizeof(text) - (size_t)at, "; %d operations computed again rather than kept: %.2f GFLOP, %.0f MB",
@@ -168,6 +172,8 @@ static enum weir_status start(struct training *t)
         status = weir_step_create(&t->log, t->p->dev, &t->run.setup, t->run.params,
                                   &(struct weir_compile_params) { .dump_dir = t->p->dump_dir, .memory = t->p->memory },
                                   &t->step);
+    if (!status && t->p->resume)
+        status = weir_step_set_scaler(t->step, &t->scaler);
     if (status)
         return status;
     note_step(t->p, &t->run, t->step);
@@ -200,7 +206,7 @@ static enum weir_status one_step(struct training *t)
 static enum weir_status save(struct training *t, const char *why)
 {
     struct weir_checkpoint_info info = { .step = t->done, .position = t->position, .item = t->run.data->item,
-                                         .classes = t->run.data->n_classes };
+                                         .classes = t->run.data->n_classes, .scaler = t->scaler };
     enum weir_status status = weir_checkpoint_save(&t->log, t->p->out_dir, &t->recipe, t->run.params,
                                                    t->recipe.train.keep, &info);
     char text[700];
@@ -215,6 +221,7 @@ static enum weir_status not_finite(struct training *t, const struct weir_step_re
 {
     int bad = weir_step_bad_param(t->step);
     int64_t seen = t->done;
+    t->scaler = r->scaler;
     t->done = r->bad_step;
     t->position = r->bad_step * t->recipe.train.batch * t->recipe.train.accumulate;
     enum weir_status saved = save(t, "the last good state");
@@ -233,21 +240,27 @@ static enum weir_status log_row(struct training *t)
         return status;
     if (!r.ok)
         return not_finite(t, &r);
+    t->scaler = r.scaler;
     double at = weir_clock(), lr = learning_rate(t, t->done - 1), wall = (double)time(NULL);
     struct weir_progress p = { .step = t->done, .steps = t->recipe.train.steps, .loss = r.loss, .grad_norm = r.grad_norm,
-                               .learning_rate = lr, .seconds = at - t->start };
+                               .learning_rate = lr, .loss_scale = r.scaler.scale, .skipped = r.scaler.skipped,
+                               .seconds = at - t->start };
     p.rate = at > t->last_time && t->done > t->last_step ? (double)(t->done - t->last_step) / (at - t->last_time) : 0;
     t->last_time = at;
     t->last_step = t->done;
     if (t->p->progress)
         t->p->progress(t->p->cookie, &p);
-    status = weir_csv_row(t->csv, t->done, (const double[N_COLUMNS]) { r.loss, r.grad_norm, lr, p.seconds });
+    status = weir_csv_row(t->csv, t->done, (const double[N_COLUMNS]) { r.loss, r.grad_norm, lr, p.seconds, p.loss_scale, (double)p.skipped });
     if (!status)
         status = weir_events_scalar(t->events, wall, t->done, "loss", r.loss);
     if (!status)
         status = weir_events_scalar(t->events, wall, t->done, "grad_norm", r.grad_norm);
     if (!status)
         status = weir_events_scalar(t->events, wall, t->done, "learning_rate", (float)lr);
+    if (!status && p.loss_scale > 0)
+        status = weir_events_scalar(t->events, wall, t->done, "loss_scale", r.scaler.scale);
+    if (!status && p.loss_scale > 0)
+        status = weir_events_scalar(t->events, wall, t->done, "skipped", (float)p.skipped);
     return status;
 }
 

@@ -30,6 +30,8 @@ void weir_run_finish(struct weir_run_state *run);
 struct weir_progress {
     int64_t step, steps;
     double loss, grad_norm, learning_rate;
+    double loss_scale; // f16, else 0
+    int64_t skipped;   // steps, by loss scaling
     double seconds;  // since this process began to train
     double rate;     // steps a second, lately
 };

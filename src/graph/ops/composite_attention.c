@@ -8,6 +8,8 @@
 //
 // Backward: D = sum(dO O), P = p / l, dV = Pᵀ dO, dS = (P (dO vᵀ - D)) c, dQ = dS k, dK = dSᵀ q.
 // Only m and l live on from the forward pass: the scores and p are rebuilt in a recompute region.
+// Where q, k and v are of 16 bits, so are p, P, dO and dS as operands of the products (weir_matmul rounds
+// them); everything else is f32.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +99,7 @@ static void attention_vjp(weir_value *y, weir_value *const *dy, weir_value **dx)
     weir_value *dk = weir_op_make_composite(&weir_op_attention_dk, of, 5, NULL,
                                             weir_matmul(ds, q, true, false));
     weir_value *dv = weir_op_make_composite(&weir_op_attention_dv, of, 5, NULL,
-                                            weir_matmul(p, t, true, false));
+                                            weir_matmul(p, weir_cast(t, v->type.dtype), true, false));
     dx[0] = weir_unbroadcast(dq, &q->type.shape);
     dx[1] = weir_unbroadcast(dk, &k->type.shape);
     dx[2] = weir_unbroadcast(dv, &v->type.shape);
@@ -118,7 +120,7 @@ static void attention_jvp(weir_value *y, weir_value *const *dx, weir_value **dy)
         dy[0] = weir_matmul(weir_mul(p, weir_sub(ds, mean)), v, false, false);
     }
     if (dx[2])
-        dy[0] = weir_accumulate(dy[0], weir_matmul(p, dx[2], false, false));
+        dy[0] = weir_accumulate(dy[0], weir_matmul(weir_cast(p, v->type.dtype), dx[2], false, false));
 }
 
 // Cases: p[0] whether there is a mask.

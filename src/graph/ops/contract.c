@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/diff.h"
 #include "graph/nest.h"
 #include "graph/ops/rows.h"
 #include "graph/ops/rules.h"
@@ -13,15 +14,43 @@ WEIR_NEST_DECLARE(conv)
 WEIR_NEST_DECLARE(conv_input_grad)
 WEIR_NEST_DECLARE(conv_weight_grad)
 
+// f16 and bf16 operands widen exactly; an f32 operand beside one is rounded to its type. So the
+// gradients of a contraction of such operands are contractions of such operands too.
+static void meet(weir_value **a, weir_value **b)
+{
+    if (weir_is_poison(*a) || weir_is_poison(*b))
+        return;
+    enum weir_dtype ta = (*a)->type.dtype, tb = (*b)->type.dtype;
+    if (ta == WEIR_F32 && weir_is_storage(tb))
+        *a = weir_cast(*a, tb);
+    else if (tb == WEIR_F32 && weir_is_storage(ta))
+        *b = weir_cast(*b, ta);
+}
+
+// Floats, both of one type.
+static bool are_floats(const struct weir_type *a, const struct weir_type *b)
+{
+    return a->dtype == b->dtype && weir_is_float(a->dtype);
+}
+
+// For 16-bit operands the loop nests take copies of them as f32.
+static size_t widened(const weir_value *v)
+{
+    size_t n = 0;
+    for (int i = 0; i < 2; i++)
+        if (weir_is_storage(v->arg[i]->type.dtype))
+            n += (size_t)weir_shape_size(&v->arg[i]->type.shape) * sizeof(float);
+    return n;
+}
+
 // --- matmul ---
 
 static const char *infer_matmul(weir_value *v)
 {
     const struct weir_type *a = &v->arg[0]->type, *b = &v->arg[1]->type;
     bool ta = v->attrs.matmul.ta, tb = v->attrs.matmul.tb;
-    if (!(a->dtype == WEIR_F32 && b->dtype == WEIR_F32) &&
-        !(a->dtype == WEIR_I8 && b->dtype == WEIR_I8))
-        return "operands must both be f32 or both i8";
+    if (!are_floats(a, b) && !(a->dtype == WEIR_I8 && b->dtype == WEIR_I8))
+        return "operands must be floats of one type, or both i8";
     int ar = a->shape.rank, br = b->shape.rank, rank = ar > br ? ar : br;
     if (ar < 2 || br < 2)
         return "operands need at least two axes";
@@ -48,6 +77,7 @@ weir_value *weir_matmul(weir_value *a, weir_value *b, bool ta, bool tb)
     memset(&attrs, 0, sizeof(attrs));
     attrs.matmul.ta = ta;
     attrs.matmul.tb = tb;
+    meet(&a, &b);
     return weir_op_make(NULL, &weir_op_matmul, (weir_value *[]){a, b}, 2, &attrs);
 }
 
@@ -84,6 +114,11 @@ static bool matmul_cases(int idx, struct weir_op_case *c)
         {{0, 0}, {0, 0}, 3, 4, 0, false, true, WEIR_FILL_NORMAL, WEIR_F32},
         {{0}, {0}, 5, 7, 9, false, false, WEIR_FILL_EXTREME, WEIR_F32},
         {{0}, {0}, 9, 600, 5, false, true, WEIR_FILL_EXTREME, WEIR_F32},
+        {{0}, {0}, 33, 517, 50, false, true, WEIR_FILL_NORMAL, WEIR_BF16},
+        {{0}, {0}, 37, 600, 33, true, false, WEIR_FILL_NORMAL, WEIR_F16},
+        {{2, 1}, {0, 3}, 4, 5, 3, true, true, WEIR_FILL_NORMAL, WEIR_F16},
+        {{0}, {0}, 5, 7, 9, false, false, WEIR_FILL_EXTREME, WEIR_BF16},
+        {{0}, {0}, 9, 7, 5, false, true, WEIR_FILL_EXTREME, WEIR_F16},
         {{0}, {0}, 5, 33, 7, false, false, WEIR_FILL_NORMAL, WEIR_I8},
         {{0, 2}, {0, 1}, 3, 130, 17, true, true, WEIR_FILL_NORMAL, WEIR_I8},
     };
@@ -110,9 +145,9 @@ static bool matmul_cases(int idx, struct weir_op_case *c)
     c->p[1] = rows[idx].tb;
     c->build = build_matmul;
     c->no_grad = rows[idx].dtype != WEIR_F32 || rows[idx].fill == WEIR_FILL_EXTREME;
-    snprintf(c->label, sizeof(c->label), "%dx%dx%d%s%s%s", rows[idx].m, rows[idx].k, rows[idx].n,
+    snprintf(c->label, sizeof(c->label), "%dx%dx%d%s%s %s", rows[idx].m, rows[idx].k, rows[idx].n,
              rows[idx].ta ? " ta" : "", rows[idx].tb ? " tb" : "",
-             rows[idx].dtype == WEIR_I8 ? " i8" : "");
+             rows[idx].dtype == WEIR_F32 ? "" : weir_dtype_name(rows[idx].dtype));
     return true;
 }
 
@@ -123,6 +158,7 @@ const struct weir_op weir_op_matmul = {
     .cls = WEIR_OP_CONTRACT,
     .infer = infer_matmul,
     .host = WEIR_NESTS(matmul),
+    .scratch = widened,
     .vjp = weir_vjp_matmul,
     .jvp = weir_jvp_matmul,
     .cases = matmul_cases,
@@ -160,12 +196,12 @@ static const char *check_conv(const struct weir_conv_attrs *p, const struct weir
     return NULL;
 }
 
-// Both arguments f32 with 1 to 3 spatial axes; sets attrs.nd. `out` is zeroed and gets the rank.
+// Both arguments floats with 1 to 3 spatial axes; sets attrs.nd. `out` is zeroed and gets the rank.
 static const char *conv_begin(weir_value *v)
 {
     const struct weir_type *a = &v->arg[0]->type, *b = &v->arg[1]->type;
-    if (a->dtype != WEIR_F32 || b->dtype != WEIR_F32)
-        return "arguments must be f32";
+    if (!are_floats(a, b))
+        return "arguments must be floats of one type";
     if (a->shape.rank != b->shape.rank || a->shape.rank < 3 || a->shape.rank > 5)
         return "arguments need 1 to 3 spatial axes, the same number each";
     struct weir_conv_attrs *p = &v->attrs.conv;
@@ -245,6 +281,7 @@ static weir_value *make_conv(const struct weir_op *op, weir_value *a, weir_value
         attrs.conv.size[i] = size && i < nd ? size[i] : 0;
     }
     attrs.conv.groups = p->groups ? p->groups : 1;
+    meet(&a, &b);
     return weir_op_make(NULL, op, (weir_value *[]){a, b}, 2, &attrs);
 }
 
@@ -289,6 +326,7 @@ static const struct conv_case {
     int n, in[3], cin, cout, ker[3]; // in[a] = 0: the axis is absent
     struct weir_conv_params p;
     enum weir_fill fill;
+    enum weir_dtype dtype; // F32 is 0
 } conv_rows[] = {
     {1, {1}, 1, 1, {1}, {{0}}, WEIR_FILL_NORMAL},
     {2, {9}, 3, 5, {3}, {.stride = {2}, .pad_lo = {1}, .pad_hi = {1}}, WEIR_FILL_NORMAL},
@@ -318,13 +356,17 @@ static const struct conv_case {
     {0, {4, 4}, 2, 3, {3, 3}, {.pad_lo = {1, 1}, .pad_hi = {1, 1}}, WEIR_FILL_NORMAL},
     {2, {4, 4}, 0, 3, {3, 3}, {.pad_lo = {1, 1}, .pad_hi = {1, 1}}, WEIR_FILL_NORMAL},
     {2, {4, 6}, 3, 2, {1, 2}, {.stride = {1, 2}}, WEIR_FILL_EXTREME}, // no absent terms
+    {3, {14, 9}, 32, 40, {3, 3}, {.pad_lo = {1, 1}, .pad_hi = {1, 1}}, WEIR_FILL_NORMAL, WEIR_BF16},
+    {2, {7, 8}, 5, 33, {3, 2}, {.stride = {2, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 0}},
+     WEIR_FILL_NORMAL, WEIR_F16},
+    {2, {6, 5}, 16, 6, {1, 1}, {.groups = 2}, WEIR_FILL_NORMAL, WEIR_F16},
 };
 // clang-format on
 
 static void conv_types(const struct conv_case *r, struct weir_type *x, struct weir_type *w,
                        struct weir_type *y)
 {
-    const struct weir_type zero = {.dtype = WEIR_F32};
+    const struct weir_type zero = {.dtype = r->dtype};
     *x = *w = *y = zero;
     int nd = 0, groups = r->p.groups ? (int)r->p.groups : 1;
     x->shape.dim[0] = y->shape.dim[0] = r->n;
@@ -356,7 +398,7 @@ static bool conv_case(int idx, struct weir_op_case *c, int kind)
     c->fill[0] = c->fill[1] = r->fill;
     c->n_in = 2;
     c->build = build_conv;
-    c->no_grad = r->fill == WEIR_FILL_EXTREME;
+    c->no_grad = r->fill == WEIR_FILL_EXTREME || r->dtype != WEIR_F32;
     c->p[0] = kind;
     c->p[1] = x.shape.rank - 2;
     for (int i = 0; i < 3; i++) {
@@ -367,9 +409,9 @@ static bool conv_case(int idx, struct weir_op_case *c, int kind)
         c->p[14 + i] = r->p.pad_hi[i];
     }
     c->p[17] = r->p.groups;
-    snprintf(c->label, sizeof(c->label), "n%d %dx%dx%d %d->%d k%dx%dx%d g%d", r->n, r->in[0],
+    snprintf(c->label, sizeof(c->label), "n%d %dx%dx%d %d->%d k%dx%dx%d g%d %s", r->n, r->in[0],
              r->in[1], r->in[2], r->cin, r->cout, r->ker[0], r->ker[1], r->ker[2],
-             (int)r->p.groups);
+             (int)r->p.groups, r->dtype == WEIR_F32 ? "" : weir_dtype_name(r->dtype));
     return true;
 }
 
@@ -395,6 +437,7 @@ const struct weir_op weir_op_conv = {
     .cls = WEIR_OP_CONTRACT,
     .infer = infer_conv,
     .host = WEIR_NESTS(conv),
+    .scratch = widened,
     .vjp = weir_vjp_conv,
     .jvp = weir_jvp_conv,
     .cases = conv_cases,
@@ -407,6 +450,7 @@ const struct weir_op weir_op_conv_input_grad = {
     .cls = WEIR_OP_CONTRACT,
     .infer = infer_conv_input_grad,
     .host = WEIR_NESTS(conv_input_grad),
+    .scratch = widened,
     .vjp = weir_vjp_conv_input_grad,
     .jvp = weir_jvp_conv_input_grad,
     .cases = conv_input_grad_cases,
@@ -419,6 +463,7 @@ const struct weir_op weir_op_conv_weight_grad = {
     .cls = WEIR_OP_CONTRACT,
     .infer = infer_conv_weight_grad,
     .host = WEIR_NESTS(conv_weight_grad),
+    .scratch = widened,
     .vjp = weir_vjp_conv_weight_grad,
     .jvp = weir_jvp_conv_weight_grad,
     .cases = conv_weight_grad_cases,

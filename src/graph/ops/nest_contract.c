@@ -10,8 +10,10 @@
 //   conv, dw        (tap.., ci)    (n, o..)       co    x        dy
 //
 // Absent elements (padding, stride holes) are fed as 0. Blocks of rows are packed and multiplied in
-// MR x NR register tiles; no tile, block or thread changes the order of a sum.
+// MR x NR register tiles; no tile, block or thread changes the order of a sum. 16-bit operands are
+// copied to f32 first.
 #include "graph/ops/nest_math.h"
+#include "graph/ops/nest_widen.h"
 
 enum {
     KC = WEIR_K_CHUNK,
@@ -358,8 +360,10 @@ static void matmul_i8(const struct matmul *mm, int64_t batch, int threads)
 WEIR_NEST(matmul)
 {
     const struct weir_nest_call *call = desc;
-    struct matmul mm = {&call->in[0], &call->in[1],          &call->out[0],
-                        ptr,          call->attrs.matmul.ta, call->attrs.matmul.tb};
+    struct weir_nd nd[3];
+    void *wide[3];
+    widen_operands(call, ptr, nd, wide);
+    struct matmul mm = {&nd[0], &nd[1], &nd[2], wide, call->attrs.matmul.ta, call->attrs.matmul.tb};
     int64_t batch = 1;
     for (int i = 0; i < mm.c->rank - 2; i++)
         batch *= mm.c->dim[i];
@@ -460,23 +464,32 @@ static void make_weight_grad(const void *ctx, int64_t g, struct job *j)
 WEIR_NEST(conv)
 {
     const struct weir_nest_call *call = desc;
-    struct conv c = {.x = ptr[0], .w = ptr[1], .y = ptr[2]};
-    conv_init(&c, &call->in[0], &call->in[1], &call->out[0], &call->attrs.conv);
+    struct weir_nd nd[3];
+    void *wide[3];
+    widen_operands(call, ptr, nd, wide);
+    struct conv c = {.x = wide[0], .w = wide[1], .y = wide[2]};
+    conv_init(&c, &nd[0], &nd[1], &nd[2], &call->attrs.conv);
     run_jobs(c.groups, positions(&c, c.out), make_forward, &c, call->threads);
 }
 
 WEIR_NEST(conv_input_grad)
 {
     const struct weir_nest_call *call = desc;
-    struct conv c = {.y = ptr[0], .w = ptr[1], .x = ptr[2]};
-    conv_init(&c, &call->out[0], &call->in[1], &call->in[0], &call->attrs.conv);
+    struct weir_nd nd[3];
+    void *wide[3];
+    widen_operands(call, ptr, nd, wide);
+    struct conv c = {.y = wide[0], .w = wide[1], .x = wide[2]};
+    conv_init(&c, &nd[2], &nd[1], &nd[0], &call->attrs.conv);
     run_jobs(c.groups, positions(&c, c.in), make_input_grad, &c, call->threads);
 }
 
 WEIR_NEST(conv_weight_grad)
 {
     const struct weir_nest_call *call = desc;
-    struct conv c = {.x = ptr[0], .y = ptr[1], .w = ptr[2]};
-    conv_init(&c, &call->in[0], &call->out[0], &call->in[1], &call->attrs.conv);
+    struct weir_nd nd[3];
+    void *wide[3];
+    widen_operands(call, ptr, nd, wide);
+    struct conv c = {.x = wide[0], .y = wide[1], .w = wide[2]};
+    conv_init(&c, &nd[0], &nd[2], &nd[1], &call->attrs.conv);
     run_jobs(c.groups, taps(&c) * c.cin, make_weight_grad, &c, call->threads);
 }

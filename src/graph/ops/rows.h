@@ -30,6 +30,12 @@ extern const struct weir_op weir_op_cumsum, weir_op_sort, weir_op_argsort;
 extern const struct weir_op weir_op_cholesky, weir_op_triangular_solve, weir_op_lu, weir_op_fft;
 extern const struct weir_op weir_op_host_call;
 
+// A 16-bit float: computed with as f32.
+static inline bool weir_is_storage(enum weir_dtype t)
+{
+    return t == WEIR_F16 || t == WEIR_BF16;
+}
+
 // The axis counted from the front, or -1 when there is none such.
 static inline int weir_axis_of(const weir_value *x, int axis)
 {
