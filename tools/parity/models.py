@@ -189,4 +189,5 @@ def main():
         makers[name]("%s/%s.safetensors" % (sys.argv[1], name))
 
 
-main()
+if __name__ == "__main__":
+    main()
