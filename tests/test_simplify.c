@@ -239,6 +239,12 @@ static weir_value *build_view_widened(struct bench *b)
     return rounded(weir_transpose(x, 0, 1), WEIR_F16);
 }
 
+static weir_value *build_concat_widened(struct bench *b)
+{
+    weir_value *both[2] = {rounded(b->x, WEIR_BF16), rounded(b->z, WEIR_BF16)};
+    return rounded(weir_concat(both, 2, 0), WEIR_BF16);
+}
+
 static weir_value *build_sum_batch_last(struct bench *b)
 {
     weir_value *x = weir_reshape(b->x, weir_shape(N / 4, 2, 1, 2));
@@ -270,6 +276,7 @@ static const struct {
     {"narrow_widened", build_narrow_widened, "constant", 3},
     {"narrow_widened", build_narrow_widened_f16, "constant", 4},
     {"view_widened", build_view_widened, "constant", 5}, // x, f16, two views, f32
+    {"concat_widened", build_concat_widened, "constant", 6}, // x, z, bf16 of both, concat, f32
     {"sum_batch_last", build_sum_batch_last, "mul", 5}, // two sums instead of one
 };
 

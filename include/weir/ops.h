@@ -170,7 +170,7 @@ weir_value *weir_rms_norm(weir_value *x, weir_value *gamma, double eps);        
 weir_value *weir_group_norm(weir_value *x, int groups, weir_value *gamma, weir_value *beta, double eps); // (N, .., C)
 weir_value *weir_instance_norm(weir_value *x, weir_value *gamma, weir_value *beta, double eps); // (N, .., C)
 // softmax(scale q·kᵀ + mask) v.  q (.., n, d)  k (.., m, d)  v (.., m, e); mask bool (.., n, m) or NULL:
-// false = masked; a row without an unmasked key gives 0. scale 0 = 1/sqrt(d).
+// false = masked; a row without an unmasked key gives 0. scale 0 = 1/sqrt(d). f16 or bf16 q, k, v give that type.
 weir_value *weir_attention(weir_value *q, weir_value *k, weir_value *v, weir_value *mask, double scale);
 weir_value *weir_mse(weir_value *a, weir_value *b);                    // scalar mean of squares
 weir_value *weir_cross_entropy(weir_value *logits, weir_value *label); // (rows, n), i32 (rows) -> (rows)

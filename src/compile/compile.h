@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiler's inside. Passes, in order, each one file with one entry point and a text dump:
 //   simplify   legal rewrites, dead values               graph  -> list of live values
+//   widen      f32 of 16 bits is made by its readers        list   -> list
 //   recompute  what is computed again behind the peak      list   -> list
 //   schedule   groups (map, row, contract, opaque, ...)  values -> groups, and which values get memory
 //   write      kernel text and launches (OpenCL), or loop nests with descriptions (host)
@@ -239,6 +240,7 @@ enum weir_status weir_passes(struct weir_emit_state *c, weir_graph *g, weir_valu
 void weir_passes_finish(struct weir_emit_state *c);
 
 // The passes.
+enum weir_status weir_widen_late(struct weir_emit_state *c); // widen.c
 enum weir_status weir_recompute(struct weir_emit_state *c);  // recompute.c
 enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c
 enum weir_status weir_write_host(struct weir_emit_state *c); // write_host.c

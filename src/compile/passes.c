@@ -36,6 +36,8 @@ static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
     for (int i = 0; i < c->scope.n_live && status == WEIR_OK; i++)
         c->flop += weir_value_flop(c->scope.live[i]);
     if (status == WEIR_OK)
+        status = weir_widen_late(c);
+    if (status == WEIR_OK)
         status = weir_recompute(c);
     if (status == WEIR_OK)
         status = weir_schedule(c);

@@ -203,6 +203,21 @@ static weir_value *view_widened(struct weir_rewriter *r, weir_value *v)
     return x ? weir_rewrite_make(r, &weir_op_cast, &x, 1, &v->arg[0]->attrs, &v->type, v) : NULL;
 }
 
+static weir_value *concat_widened(struct weir_rewriter *r, weir_value *v)
+{
+    weir_value *x[4];
+    if (v->op != &weir_op_concat || v->arity < 1 || v->arity > 4)
+        return NULL;
+    for (int i = 0; i < v->arity; i++) {
+        if (!widens(v->arg[i]) || v->arg[i]->arg[0]->type.dtype != v->arg[0]->arg[0]->type.dtype)
+            return NULL;
+        x[i] = v->arg[i]->arg[0];
+    }
+    struct weir_type type = {.dtype = x[0]->type.dtype, .shape = v->type.shape};
+    weir_value *y = weir_rewrite_make(r, v->op, x, v->arity, &v->attrs, &type, v);
+    return y ? weir_rewrite_make(r, &weir_op_cast, &y, 1, &v->arg[0]->attrs, &v->type, v) : NULL;
+}
+
 // --- sums ---
 
 // Column axes are summed one at a time, the outermost last: that last step may as well be an operation
@@ -275,6 +290,7 @@ ROW(view_of_uniform, "a view of a repeated constant is a broadcast");
 ROW(view_on_view, "reshape, permute, broadcast or slice of the same kind");
 ROW(narrow_widened, "widening a storage type and rounding back");
 ROW(view_widened, "a view of a widened value is a widened view");
+ROW(concat_widened, "widened values side by side are what lies side by side, widened");
 ROW(sum_batch_last, "sum over axis 0 and others before a kept axis: first the others, then axis 0");
 ROW(fold_uniform, "elementwise on repeated constants: once, then broadcast");
 
@@ -282,5 +298,6 @@ const struct weir_rewrite *const weir_rewrites[] = {
     &row_view_nothing, &row_view_of_uniform,  &row_view_on_view,   &row_fold_uniform,
     &row_mul_one,      &row_fma_one,          &row_sub_zero,       &row_add_minus_zero,
     &row_neg_neg,      &row_twice,            &row_div_power_of_two, &row_select_known,
-    &row_narrow_widened, &row_view_widened,   &row_sum_batch_last, NULL,
+    &row_narrow_widened, &row_view_widened,   &row_concat_widened,
+    &row_sum_batch_last,   NULL,
 };

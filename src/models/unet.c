@@ -67,7 +67,7 @@ static weir_value *resnet(struct unet *u, const char *name, weir_value *x, int o
     h = weir_nn_conv2d(u->nn, PATH("conv2"), h, out, 3, 1, 1, &last);
     if (in != out)
         x = weir_nn_conv2d(u->nn, PATH("conv_shortcut"), x, out, 1, 1, 0, NULL);
-    return weir_add(x, h);
+    return weir_nn_result(u->nn, weir_add(x, h)); // a sum of 16-bit branches is stored as they are
 }
 
 static weir_value *attention(struct unet *u, const char *name, weir_value *x)
@@ -81,7 +81,7 @@ static weir_value *attention(struct unet *u, const char *name, weir_value *x)
     weir_value *v = weir_nn_linear(u->nn, PATH("to_v"), h, shape.dim[3], NULL);
     h = weir_nn_heads_attention(u->nn, q, k, v, u->c->heads);
     h = weir_nn_linear(u->nn, PATH("to_out.0"), h, shape.dim[3], NULL);
-    return weir_add(x, weir_reshape(h, shape));
+    return weir_nn_result(u->nn, weir_add(x, weir_reshape(h, shape)));
 #undef PATH
 }
 

@@ -4,7 +4,8 @@
 //
 //   16 bits  what linear layers, convolutions and attention take (weights are rounded each step, their
 //            masters stay f32), and what they give, once the bias is added
-//   f32      norms, softmax, activations, embeddings, time features, sums of branches, biases, losses
+//   f32      norms, softmax, activations, embeddings, time features, biases, losses; sums of branches, unless
+//            the model says otherwise, as the unet does, whose branches are all of 16 bits
 //
 // All arithmetic is f32; a value of 16 bits is rounded to nearest even and widened where it is used, so what
 // is kept for the backward pass is half as large. Gradients pass through rounding unchanged and reach the

@@ -9,7 +9,7 @@
 // Backward: D = sum(dO O), P = p / l, dV = Pᵀ dO, dS = (P (dO vᵀ - D)) c, dQ = dS k, dK = dSᵀ q.
 // Only m and l live on from the forward pass: the scores and p are rebuilt in a recompute region.
 // Where q, k and v are of 16 bits, so are p, P, dO and dS as operands of the products (weir_matmul rounds
-// them); everything else is f32.
+// them), and so is o; everything else is f32.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,7 @@ weir_value *weir_attention(weir_value *q, weir_value *k, weir_value *v, weir_val
         return s;
     struct strip t = strip_of(s, mask != NULL);
     weir_value *p = weir_exp(weir_sub(s, t.m));
-    weir_value *o = weir_div(weir_matmul(p, v, false, false), t.l);
+    weir_value *o = weir_cast(weir_div(weir_matmul(p, v, false, false), t.l), v->type.dtype);
     return weir_op_make_composite(&weir_op_attention, arg, mask ? 4 : 3, &attrs, o);
 }
 
@@ -90,7 +90,7 @@ static void attention_vjp(weir_value *y, weir_value *const *dy, weir_value **dx)
     weir_value *mask = y->attrs.any.i[0] ? y->arg[3] : NULL;
     struct strip kept = kept_strip(y, mask);
     weir_value *p = weights(y, mask, &kept);
-    weir_value *d = weir_sum(weir_mul(t, y), weir_axes(-1), true);
+    weir_value *d = weir_sum(weir_mul(t, weir_cast(y, WEIR_F32)), weir_axes(-1), true);
     weir_value *dp = weir_matmul(t, v, false, true);
     weir_value *ds = weir_mul_c(weir_mul(p, weir_sub(dp, d)), y->attrs.any.f[0]);
     weir_value *of[] = {y, t, kept.m, kept.l, d};
