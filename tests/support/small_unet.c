@@ -16,11 +16,13 @@ static const char text[] =
     " \"objective\": {\"label_drop\": 0.5}, \"train\": {\"batch\": 3, \"accumulate\": 2, \"ema\": "
     "0.9}}";
 
-enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_params *params,
-                                   struct small_unet *out)
+enum weir_status small_unet_create_as(weir_device *dev, const struct weir_compile_params *params,
+                                      const char *const *sets, struct small_unet *out)
 {
     *out = (struct small_unet){0};
     test_ok(weir_recipe_parse(&test_log, "small unet", text, strlen(text), &out->recipe));
+    for (; *sets; sets++)
+        test_ok(weir_recipe_set(&test_log, &out->recipe, *sets));
     test_ok(weir_setup_init(&test_log, &out->recipe, &weir_shape(8, 8, 1), 3, &out->setup));
     test_ok(weir_params_create(&test_log, &out->params));
     test_ok(weir_model_declare(out->setup.model, &out->setup.config, &test_log, out->params));
@@ -30,6 +32,12 @@ enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_p
     if (status)
         weir_params_destroy(&out->params);
     return status;
+}
+
+enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_params *params,
+                                   struct small_unet *out)
+{
+    return small_unet_create_as(dev, params, (const char *const[]){NULL}, out);
 }
 
 void small_unet_finish(struct small_unet *u)

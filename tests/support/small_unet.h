@@ -16,6 +16,9 @@ struct small_unet {
 };
 enum weir_status small_unet_create(weir_device *dev, const struct weir_compile_params *params,
                                    struct small_unet *out);
+// The same with assignments to the recipe's keys (NULL-ended), another network among them.
+enum weir_status small_unet_create_as(weir_device *dev, const struct weir_compile_params *params,
+                                      const char *const *sets, struct small_unet *out);
 void small_unet_finish(struct small_unet *u);
 // Every byte of buffers on the device is in the plan of the step, the one program on it.
 void small_unet_check_memory(const struct small_unet *u, const weir_device *dev);
