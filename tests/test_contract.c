@@ -14,6 +14,7 @@
 #include "device/engine.h"
 #include "device/kernel_text.h"
 #include "graph/nest.h"
+#include "scalar.h"
 #include "graph/ops/rows.h"
 #include "graph/view.h"
 #include "support/support.h"
@@ -47,6 +48,7 @@ static char *known_name[4096];
 static int n_known;
 static const struct weir_engine *engine; // in fast mode, emulated; or NULL
 static float tolerance;           // relative; of results that are one product each
+static enum weir_dtype storage;   // of all float operands; F32 is 0
 static bool long_offsets; // every kernel counts in 64 bits, as operands of 4 GiB and more make it
 
 // How many texts with a line there were: that a case takes the kernel that it is for.
@@ -172,7 +174,7 @@ struct test {
 
 static struct weir_type conv_type(const struct spec *s, int which) // 0 x, 1 w, 2 y
 {
-    struct weir_type t = {.dtype = WEIR_F32};
+    struct weir_type t = {.dtype = storage};
     int64_t groups = s->p.groups ? s->p.groups : 1;
     t.shape.dim[t.shape.rank++] = which == 1 ? s->cout : s->images;
     for (int i = 0; i < 3 && s->in[i]; i++) {
@@ -189,7 +191,7 @@ static struct weir_type conv_type(const struct spec *s, int which) // 0 x, 1 w, 
 
 static struct weir_type matmul_type(const struct spec *s, int side)
 {
-    struct weir_type t = {.dtype = s->i8 ? WEIR_I8 : WEIR_F32};
+    struct weir_type t = {.dtype = s->i8 ? WEIR_I8 : storage};
     for (int i = 0; i < 2; i++) {
         int d = side ? s->batch_b[i] : s->batch_a[i];
         if (d)
@@ -232,16 +234,17 @@ static weir_value *build(weir_graph *g, const struct spec *s)
                                  : weir_conv_weight_grad(a, b, ker, &s->p);
 }
 
-static void fill(void *data, int64_t n, bool i8, uint64_t *seed)
+static void fill(void *data, int64_t n, enum weir_dtype type, uint64_t *seed)
 {
     for (int64_t i = 0; i < n; i++) {
         int32_t x = (int32_t)(test_next(seed) >> 32);
-        if (i8)
+        float f = (float)x * 0x1p-30f;
+        if (type == WEIR_I8)
             ((int8_t *)data)[i] = (int8_t)x;
-        else if (engine && tolerance == 0) // every sum of thousands of products is exact
-            ((float *)data)[i] = (float)(x >> 26) * 0x1p-5f;
+        else if (type == WEIR_F32) // with an engine every sum of thousands of products is exact
+            ((float *)data)[i] = engine && tolerance == 0 ? (float)(x >> 26) * 0x1p-5f : f;
         else
-            ((float *)data)[i] = (float)x * 0x1p-30f;
+            ((uint16_t *)data)[i] = type == WEIR_F16 ? weir_f32_to_f16(f) : weir_f32_to_bf16(f);
     }
 }
 
@@ -257,8 +260,9 @@ static void reference(struct test *t)
     struct weir_nest_call call = {2, 1, nd, nd + 2, t->v->attrs, 1};
     int64_t n = weir_shape_size(&t->out.shape);
     t->expect = calloc((size_t)n + 1, 4);
-    void *ptr[3] = {t->data[0], t->data[1], t->expect};
+    void *ptr[4] = {t->data[0], t->data[1], t->expect, malloc(t->v->op->scratch(t->v) + 1)};
     t->v->op->host.isa[weir_isa_best()](&call, ptr);
+    free(ptr[3]);
     int64_t last = t->out.shape.dim[t->out.shape.rank - 1];
     for (int64_t i = 0; t->s.epilogue && i < n; i++) {
         float *y = &((float *)t->expect)[i];
@@ -291,7 +295,7 @@ static void prepare(struct test *t, weir_device *dev, weir_graph *g, struct weir
             add_slot(&t->e, size, false), type->dtype, type->shape, l.offset, {0}};
         memcpy(t->in[i].stride, l.stride, sizeof(l.stride));
         t->data[i] = malloc(size + 4);
-        fill(t->data[i], n, t->s.i8, &seed);
+        fill(t->data[i], n, type->dtype, &seed);
         if (size)
             ck_assert_int_eq(
                 weir_buf_write(t->state.slot[t->in[i].slot].buf, GUARD * 4, t->data[i], size),
@@ -396,7 +400,11 @@ static void run_specs(weir_device *dev, const struct spec *list, int n,
     if (!weir_device_has(dev, WEIR_CAP_VECTOR_DEREF))
         weir_strbuf_puts(&source, "#define WEIR_NO_VECTOR_DEREF\n");
     if (!weir_device_has(dev, WEIR_CAP_FMA))
-        weir_strbuf_printf(&source, "#define WEIR_SOFT_FMA\n%s", weir_kernel_text("scalar.h"));
+        weir_strbuf_puts(&source, "#define WEIR_SOFT_FMA\n");
+    if (storage != WEIR_F32)
+        weir_strbuf_puts(&source, weir_kernel_text("prelude.cl"));
+    else if (!weir_device_has(dev, WEIR_CAP_FMA))
+        weir_strbuf_puts(&source, weir_kernel_text("scalar.h"));
     if (engine)
         weir_strbuf_printf(&source, "#define ENGINE_WORDS local const uint *\n"
                                     "#define ENGINE_FN __attribute__((noinline)) static\n%s",
@@ -509,6 +517,21 @@ static const struct spec edge_specs[] = {
     {MATMUL, .m = 52, .k = 4200, .n = 144, .ta = true},
     {MATMUL, .m = 37, .k = 4200, .n = 144, .ta = true, .epilogue = true},
     {MATMUL, .m = 2, .k = 4096, .n = 128, .ta = true},
+};
+// What reads operands in a way of its own: packed or not, copied because they lie so, parts of
+// something larger, turned, windows, borders, phases.
+static const struct spec storage_specs[] = {
+    {MATMUL, .m = 13, .k = 513, .n = 48},
+    {MATMUL, .m = 131, .k = 65, .n = 33, .tb = true},
+    {MATMUL, .m = 52, .k = 4200, .n = 144, .ta = true},
+    {MATMUL, .m = 32, .k = 40, .n = 64, .views = true},
+    {MATMUL, .batch_a = {2, 1}, .batch_b = {0, 3}, .m = 4, .k = 5, .n = 19, .epilogue = true},
+    {MATMUL, .m = 7, .k = 0, .n = 5},
+    EACH(.images = 3, .in = {9, 11}, .cin = 32, .cout = 40, .ker = {3, 2}, .p = {.stride = {2, 1}, .dilation = {1, 2}, .pad_lo = {1, 2}, .pad_hi = {0, 1}, .groups = 2})
+    EACH(.images = 3, .in = {14, 15}, .cin = 16, .cout = 32, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}})
+    EACH(.images = 2, .in = {6, 5}, .cin = 20, .cout = 17, .ker = {1, 1})
+    EACH(.images = 3, .in = {7, 9}, .cin = 17, .cout = 19, .ker = {3, 3}, .p = {.stride = {2, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}}, .views = true)
+    EACH(.images = 9, .in = {28, 28}, .cin = 1, .cout = 16, .ker = {3, 3}, .p = {.pad_lo = {1, 1}, .pad_hi = {1, 1}})
 };
 static const struct spec tile_specs[] = {
     {MATMUL, .m = 131, .k = 48, .n = 132},
@@ -700,6 +723,18 @@ START_TEST(plain_loads)
 }
 END_TEST
 
+// 16-bit operands: both types in both forms if `every`, else each in one of them.
+START_TEST(storage_types)
+{
+    storage = _i % 2 ? WEIR_F16 : WEIR_BF16;
+    weir_device *dev = open_device((_i ^ _i / 2) % 2 ? WEIR_CAP_WIDE : 0);
+    dev->info.caps.compute_units = 1; // windows are not too few
+    run_specs(dev, storage_specs, (int)WEIR_COUNT(storage_specs), NULL);
+    weir_device_close(&dev);
+    storage = WEIR_F32;
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -714,6 +749,10 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tc, offsets_of_64_bits, 0, 2); // wide, grouped
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
+    TCase *types = tcase_create("storage");
+    tcase_set_timeout(types, 280);
+    tcase_add_loop_test(types, storage_types, 0, every ? 4 : 2);
+    suite_add_tcase(suite, types);
     tcase_set_timeout(groups, 280);
     tcase_add_test(groups, grouped);
     tcase_add_test(groups, large_groups);
