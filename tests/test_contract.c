@@ -723,7 +723,7 @@ START_TEST(plain_loads)
 }
 END_TEST
 
-// 16-bit operands: both types in both forms if `every`, else each in one of them.
+// 16-bit operands of both types in both forms; test_ops_device has some in the fast suites.
 START_TEST(storage_types)
 {
     storage = _i % 2 ? WEIR_F16 : WEIR_BF16;
@@ -749,10 +749,12 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tc, offsets_of_64_bits, 0, 2); // wide, grouped
     tcase_add_test(tc, plain_loads);
     suite_add_tcase(suite, tc);
-    TCase *types = tcase_create("storage");
-    tcase_set_timeout(types, 280);
-    tcase_add_loop_test(types, storage_types, 0, every ? 4 : 2);
-    suite_add_tcase(suite, types);
+    if (every) {
+        TCase *types = tcase_create("storage");
+        tcase_set_timeout(types, 280);
+        tcase_add_loop_test(types, storage_types, 0, 4);
+        suite_add_tcase(suite, types);
+    }
     tcase_set_timeout(groups, 280);
     tcase_add_test(groups, grouped);
     tcase_add_test(groups, large_groups);
