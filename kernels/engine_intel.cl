@@ -50,46 +50,62 @@
 
 #ifndef WEIR_MATRIX_MAD
 #if EN_LANES == 8
-#define WEIR_MATRIX_MAD_A (int8)(a_[0], a_[1], a_[2], a_[3], a_[4], a_[5], a_[6], a_[7])
+#define WEIR_MATRIX_MAD_A WEIR_MATRIX_EIGHT(int8, a_)
 #else
-#define WEIR_MATRIX_MAD_A (short8)(a_[0], a_[1], a_[2], a_[3], a_[4], a_[5], a_[6], a_[7])
+#define WEIR_MATRIX_MAD_A WEIR_MATRIX_EIGHT(short8, a_)
 #endif
+#define WEIR_MATRIX_EIGHT(type, x) (type)(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7])
+// Element by element: IGC keeps in memory what vload8 and vstore8 are given.
+#define WEIR_MATRIX_RESULT(d_, call)                                                               \
+    {                                                                                              \
+        const float8 r8 = call;                                                                    \
+        d_[0] = r8.s0, d_[1] = r8.s1, d_[2] = r8.s2, d_[3] = r8.s3;                                \
+        d_[4] = r8.s4, d_[5] = r8.s5, d_[6] = r8.s6, d_[7] = r8.s7;                                \
+    }
 #define WEIR_MATRIX_MAD(mad, d, a, b)                                                              \
     {                                                                                              \
         const uint *a_ = (a), *b_ = (b);                                                           \
-        const int8 b8 = (int8)(b_[0], b_[1], b_[2], b_[3], b_[4], b_[5], b_[6], b_[7]);            \
-        vstore8(mad(WEIR_MATRIX_MAD_A, b8, vload8(0, (d))), 0, (d));                               \
+        float *d_ = (d);                                                                           \
+        WEIR_MATRIX_RESULT(d_, mad(WEIR_MATRIX_MAD_A, WEIR_MATRIX_EIGHT(int8, b_),                 \
+                                   WEIR_MATRIX_EIGHT(float8, d_)))                                 \
     }
 #define WEIR_MATRIX_MAD_TF32(d, a, b)                                                              \
     {                                                                                              \
-        const uint4 a4 = vload4(0, (a));                                                           \
-        const uint8 b8 = vload8(0, (b));                                                           \
-        vstore8(                                                                                   \
-            intel_sub_group_tf32_tf32_matrix_mad_k8(as_float4(a4), as_float8(b8), vload8(0, (d))), \
-            0, (d));                                                                               \
+        const uint *a_ = (a), *b_ = (b);                                                           \
+        float *d_ = (d);                                                                           \
+        WEIR_MATRIX_RESULT(d_, intel_sub_group_tf32_tf32_matrix_mad_k8(                            \
+                                   as_float4((uint4)(a_[0], a_[1], a_[2], a_[3])),                 \
+                                   as_float8(WEIR_MATRIX_EIGHT(uint8, b_)),                        \
+                                   WEIR_MATRIX_EIGHT(float8, d_)))                                 \
     }
+// Written out, because IGC keeps an array in memory that a loop goes through.
+#define WEIR_MATRIX_TAKE(at) to[0] = at(0), to[1] = at(1), to[2] = at(2), to[3] = at(3)
+#define WEIR_MATRIX_TAKE_MORE(at) to[4] = at(4), to[5] = at(5), to[6] = at(6), to[7] = at(7)
+#define WEIR_MATRIX_A_TF32(i) p[(2 * (i) + lane / 8) * pitch + lane % 8]
+#define WEIR_MATRIX_A_8(i) p[(i) * pitch + lane]
+#define WEIR_MATRIX_A_16(i) terms[2 * (i) * pitch + lane]
+#define WEIR_MATRIX_B(i) p[lane * pitch + (i)]
 static inline void weir_matrix_mad_load_a_tf32(uint *to, local const uint *p, int pitch, int lane)
 {
-    for (int i = 0; i < 4; i++)
-        to[i] = p[(2 * i + lane / 8) * pitch + lane % 8];
+    WEIR_MATRIX_TAKE(WEIR_MATRIX_A_TF32);
 }
 
 static inline void weir_matrix_mad_load_a_x8(uint *to, local const uint *p, int pitch, int lane)
 {
-    for (int i = 0; i < 8; i++)
-        to[i] = p[i * pitch + lane];
+    WEIR_MATRIX_TAKE(WEIR_MATRIX_A_8);
+    WEIR_MATRIX_TAKE_MORE(WEIR_MATRIX_A_8);
 }
 
 static inline void weir_matrix_mad_load_a_x16(uint *to, local const uint *p, int pitch, int lane)
 {
     local const ushort *terms = (local const ushort *)p;
-    for (int i = 0; i < 8; i++)
-        to[i] = terms[2 * i * pitch + lane];
+    WEIR_MATRIX_TAKE(WEIR_MATRIX_A_16);
+    WEIR_MATRIX_TAKE_MORE(WEIR_MATRIX_A_16);
 }
 
 static inline void weir_matrix_mad_load_b(uint *to, local const uint *p, int pitch, int lane)
 {
-    for (int i = 0; i < 8; i++)
-        to[i] = p[lane * pitch + i];
+    WEIR_MATRIX_TAKE(WEIR_MATRIX_B);
+    WEIR_MATRIX_TAKE_MORE(WEIR_MATRIX_B);
 }
 #endif

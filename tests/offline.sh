@@ -62,4 +62,15 @@ damaged 0 "spills: gfx1030 toy/noise more: 0 spilled, [1-9]" \
     '    volatile float a[32]; a[i[0]] = p[0]; *p = a[i[1]];'
 echo "   10 absent <1 1 1> s0+0" >>"$dir/toy/noise.launches.txt"
 damaged 1 "no code for absent" '    *p = (float)*i;'
+# A matrix engine is for fast mode, and for devices that have it.
+engine() {
+    "$weir" train toy --dry-run --no-device --dump "$dir/engine" "${@:2}" >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
+    n=$(grep -l mma.sync "$dir"/engine/*.kernels.cl | wc -l)
+    [ "$n" -eq "$1" ] || { echo "FAILED: $n programs with mma.sync, not $1: ${*:2}"; exit 1; }
+}
+engine 3 --numerics fast --caps mma-sync
+engine 0 --numerics fast
+engine 0 --caps mma-sync
+"$weir" train toy --dry-run --no-device --dump "$dir/engine" --caps nonesuch 2>&1 | grep -q "no feature 'nonesuch'; there are" ||
+    { echo "FAILED: a feature that nobody has"; exit 1; }
 echo "passed: $*"

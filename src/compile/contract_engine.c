@@ -15,6 +15,7 @@ const struct weir_engine_tile weir_engine_tiles[] = {
     {"engine-128x64", 128, 64, 64, 2},
     {"engine-64x128", 64, 128, 64, 2},
     {"engine-64x64", 64, 64, 32, 2},
+    {"engine-64x64-16", 64, 64, 16, 2},
     {"engine-128x32", 128, 32, 32, 2},
     {"engine-32x128", 32, 128, 32, 2},
     {"engine-128x16", 128, 16, 16, 2},
@@ -40,7 +41,8 @@ static bool lay_out(const weir_device *dev, const struct weir_engine *g,
     int subs = t->rows * t->cols / (g->lanes * t->each), best = 0;
     uint64_t bytes =
         (uint64_t)t->buffers * (uint64_t)(t->rows + t->cols) * PITCH_WORDS * sizeof(uint32_t);
-    if (subs == 0 || subs * g->lanes > caps->max_group || bytes > caps->local_size)
+    if (subs == 0 || t->each > g->most || subs * g->lanes > caps->max_group ||
+        bytes > caps->local_size)
         return false;
     for (int down = 1; down <= subs; down++) {
         int rows = t->rows / down, cols = t->cols / (subs / down);
@@ -116,8 +118,11 @@ static enum weir_dtype values_of(const weir_value *v)
 {
     while (v->op->cls == WEIR_OP_VIEW)
         v = v->arg[0];
-    enum weir_dtype from = v->op == &weir_op_cast ? v->arg[0]->type.dtype : v->type.dtype;
-    return from == WEIR_BF16 || from == WEIR_F16 ? from : v->type.dtype;
+    if (v->type.dtype == WEIR_F32 && v->op == &weir_op_cast) {
+        enum weir_dtype from = v->arg[0]->type.dtype;
+        return from == WEIR_BF16 || from == WEIR_F16 ? from : WEIR_F32;
+    }
+    return v->type.dtype;
 }
 
 // Whether the engine reads the operand as it lies in memory.

@@ -9,19 +9,19 @@
 #define AMD "cl_amd_device_attribute_query", "engine_amd.cl"
 
 const struct weir_engine weir_engines[] = {
-    {"mma-tf32", WEIR_CAP_MMA_SYNC, WEIR_F32, 16, 8, 8, 32, NVIDIA},
-    {"mma-bf16", WEIR_CAP_MMA_SYNC, WEIR_BF16, 16, 8, 16, 32, NVIDIA},
-    {"mma-f16", WEIR_CAP_MMA_SYNC, WEIR_F16, 16, 8, 16, 32, NVIDIA},
-    {"xmx8-bf16", WEIR_CAP_XMX_8, WEIR_BF16, 8, 8, 16, 8, INTEL},
-    {"xmx8-f16", WEIR_CAP_XMX_8, WEIR_F16, 8, 8, 16, 8, INTEL},
-    {"xmx16-bf16", WEIR_CAP_XMX_16, WEIR_BF16, 8, 16, 16, 16, INTEL},
-    {"xmx16-f16", WEIR_CAP_XMX_16, WEIR_F16, 8, 16, 16, 16, INTEL},
-    {"xmx16-tf32", WEIR_CAP_XMX_TF32, WEIR_F32, 8, 16, 8, 16, INTEL_TF32},
-    {"wmma-bf16", WEIR_CAP_WMMA, WEIR_BF16, 16, 16, 16, 32, AMD},
-    {"wmma-f16", WEIR_CAP_WMMA, WEIR_F16, 16, 16, 16, 32, AMD},
-    {"mfma-f32", WEIR_CAP_MFMA, WEIR_F32, 16, 16, 4, 64, AMD},
-    {"mfma-bf16", WEIR_CAP_MFMA, WEIR_BF16, 16, 16, 16, 64, AMD},
-    {"mfma-f16", WEIR_CAP_MFMA, WEIR_F16, 16, 16, 16, 64, AMD},
+    {"mma-tf32", WEIR_CAP_MMA_SYNC, WEIR_F32, 16, 8, 8, 32, 64, NVIDIA},
+    {"mma-bf16", WEIR_CAP_MMA_SYNC, WEIR_BF16, 16, 8, 16, 32, 64, NVIDIA},
+    {"mma-f16", WEIR_CAP_MMA_SYNC, WEIR_F16, 16, 8, 16, 32, 64, NVIDIA},
+    {"xmx8-bf16", WEIR_CAP_XMX_8, WEIR_BF16, 8, 8, 16, 8, 16, INTEL},
+    {"xmx8-f16", WEIR_CAP_XMX_8, WEIR_F16, 8, 8, 16, 8, 16, INTEL},
+    {"xmx16-bf16", WEIR_CAP_XMX_16, WEIR_BF16, 8, 16, 16, 16, 16, INTEL},
+    {"xmx16-f16", WEIR_CAP_XMX_16, WEIR_F16, 8, 16, 16, 16, 16, INTEL},
+    {"xmx16-tf32", WEIR_CAP_XMX_TF32, WEIR_F32, 8, 16, 8, 16, 16, INTEL_TF32},
+    {"wmma-bf16", WEIR_CAP_WMMA, WEIR_BF16, 16, 16, 16, 32, 64, AMD},
+    {"wmma-f16", WEIR_CAP_WMMA, WEIR_F16, 16, 16, 16, 32, 64, AMD},
+    {"mfma-f32", WEIR_CAP_MFMA, WEIR_F32, 16, 16, 4, 64, 64, AMD},
+    {"mfma-bf16", WEIR_CAP_MFMA, WEIR_BF16, 16, 16, 16, 64, 64, AMD},
+    {"mfma-f16", WEIR_CAP_MFMA, WEIR_F16, 16, 16, 16, 64, 64, AMD},
     {0},
 };
 

@@ -12,11 +12,12 @@
 // dtype: of the operands that are multiplied; F32 may round them to tf32. m x n results of k terms,
 // by `lanes` work-items. A device has `cap` when it claims `extension` and every row of that
 // capability gives the right results there.
+// most: results that a work-item holds in registers beside its operands.
 struct weir_engine {
     const char *name;
     enum weir_cap cap;
     enum weir_dtype dtype;
-    int m, n, k, lanes;
+    int m, n, k, lanes, most;
     const char *extension, *text;
 };
 extern const struct weir_engine weir_engines[]; // the last has no name
