@@ -109,7 +109,7 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 2 "--repeats does not go with \`op --list\`" "$weir" bench op --list --repeats 2
     expect 2 "it takes no name" "$weir" bench op --list add
     expect 2 "expected \`model RECIPE\`" "$weir" bench
-    expect 2 "expected fusion, plan, replay or recompute" "$weir" bench model toy --off nonesuch
+    expect 2 "expected fusion, plan, replay, recompute or tuner" "$weir" bench model toy --off nonesuch
     head='{ "schema": 2, "device": { "name": "x", "platform": "" }, "rows": [ { "name": '
     echo "$head\"add\", \"s\": [3, 3, 3] }, { \"name\": \"old\", \"s\": [1] } ] }" >ops-a.json
     echo "$head\"add\", \"s\": [3, 2, 2] }, { \"name\": \"new\", \"s\": [1] } ] }" >ops-b.json
@@ -202,6 +202,22 @@ bench-device) # what only a device with kernels measures
     expect 1 "cannot read $name.cl" kernel/run
     (cd kernel && ./run) | grep -qE "^$name on .*: [0-9.]+ ms, median of 9; [0-9.]+ ms in the step on " ||
         fail "the exported program does not run"
+    ;;
+tune) # the table; candidates that hang and crash; other commands' --tune
+    need_device
+    op="matmul_nt 64x128x32"
+    WEIR_TUNE_FAIL=hang:2 expect 0 "did not end within 4 s; it will not be tried again" "$weir" tune "$op" \
+        --limit 4 --most 3 --device "$device"
+    grep -q "^1 shape" out.txt || { cat out.txt; fail "no table"; }
+    grep -q "took a process down" out.txt || { cat out.txt; fail "what hung is not counted"; }
+    WEIR_TUNE_FAIL=crash:1 expect 0 "1 shape" "$weir" tune "$op" --device "$device" # known: nothing is tried
+    grep -q "crashed" out.txt && fail "a known shape is measured again"
+    WEIR_TUNE_FAIL=crash:1 expect 0 "crashed (Killed); it will not be tried again" "$weir" tune "matmul_nt 64x128x128" --most 2 \
+        --device "$device"
+    expect 0 " GFLOP/s" "$weir" bench op "$op" --tune full --repeats 1 --device host # a worker with nothing to do
+    expect 2 "expected off, cached or full" "$weir" train toy --tune nonesuch
+    expect 2 "no benchmark's name contains 'nonesuch'" "$weir" tune nonesuch --device "$device"
+    expect 1 "takes an OpenCL device" "$weir" tune toy --device host
     ;;
 small-bits) # for the slowest driver: two steps of a tiny run
     need_device

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "compile/contract.h"
+#include "compile/contract_parts.h"
 #include "device/engine.h"
 #include "device/kernel_text.h"
 #include "graph/nest.h"
@@ -41,7 +41,8 @@ struct weir_emit_state {
     int n_launches;
 };
 
-static const char *tile;          // forced on grouped devices, or NULL
+static struct weir_forced forced; // for every gather that it fits
+static bool is_forced;
 static struct weir_strbuf source; // of the kernels of all cases
 static char *known[4096];         // their texts before "$K" was replaced
 static char *known_name[4096];
@@ -282,7 +283,8 @@ static void prepare(struct test *t, weir_device *dev, weir_graph *g, struct weir
                               .n_out = 1,
                               .in = t->in,
                               .out = &t->out,
-                              .tile = tile,
+                              .forced = &forced,
+                              .n_forced = is_forced,
                               .fast = engine != NULL,
                               .state = &t->state};
     for (int i = 0; i < 2; i++) {
@@ -615,13 +617,23 @@ START_TEST(grouped)
 }
 END_TEST
 
+// That row of the table, and the sums split if the model says so.
+static void force(const struct weir_grouped_tile *t)
+{
+    forced.candidate.kernel = &weir_contract_grouped;
+    for (int i = 0; i < WEIR_MAX_KNOBS; i++)
+        forced.candidate.knob[i] = WEIR_AUTO;
+    weir_grouped_knobs(t, forced.candidate.knob);
+    is_forced = true;
+}
+
 // Every tile of the table, whatever would be chosen: by all cases, its loops written out and not, if
 // `every`; else by a few that have edges, both vector loads, several chunks.
 START_TEST(each_tile)
 {
     weir_device *dev = open_device(WEIR_CAP_WIDE);
     const struct weir_grouped_tile *t = &weir_grouped_tiles[every ? _i / 2 : _i];
-    tile = t->name;
+    force(t);
     if (!weir_grouped_tile_fits(dev, t)) {
         printf("# skipped: tile %s does not fit the device\n", t->name);
     } else {
@@ -629,7 +641,7 @@ START_TEST(each_tile)
         run_specs(dev, every ? specs : tile_specs,
                   (int)(every ? WEIR_COUNT(specs) : WEIR_COUNT(tile_specs)), NULL);
     }
-    tile = NULL;
+    is_forced = false;
     weir_device_close(&dev);
 }
 END_TEST
@@ -651,13 +663,13 @@ START_TEST(races)
     for (const struct weir_grouped_tile *t = weir_grouped_tiles; t->name; t++) {
         if (!every && t->rows * t->cols > 1024)
             continue;
-        tile = t->name;
+        force(t);
         ck_assert_msg(weir_grouped_tile_fits(dev, t), "tile %s does not fit the device", t->name);
         run_specs(dev, steps, (int)WEIR_COUNT(steps), NULL);
         if (t->rows * t->cols <= 256)
             run_specs(dev, chunks, (int)WEIR_COUNT(chunks), NULL);
     }
-    tile = NULL;
+    is_forced = false;
     weir_device_close(&dev);
 }
 END_TEST
@@ -668,6 +680,15 @@ END_TEST
 static const char *const engine_few[][2] = {
     {"mma-tf32", "engine-16x16-4"}, {"xmx8-bf16", "engine-16x16-8"}, {"wmma-f16", "engine-16x16-8"},
 };
+
+static void force_engine(const struct weir_engine_tile *t)
+{
+    forced.candidate.kernel = &weir_contract_engine;
+    for (int i = 0; i < WEIR_MAX_KNOBS; i++)
+        forced.candidate.knob[i] = WEIR_AUTO;
+    weir_engine_knobs(t, forced.candidate.knob);
+    is_forced = true;
+}
 
 START_TEST(engines)
 {
@@ -688,7 +709,10 @@ START_TEST(engines)
         engine++;
     dev->info.caps.features |= engine->cap;
     for (int t = 0; t <= n_tiles; t++) {
-        tile = t < n_tiles ? weir_engine_tiles[t].name : every ? NULL : engine_few[_i][1];
+        is_forced = false;
+        for (const struct weir_engine_tile *x = weir_engine_tiles; x->name; x++)
+            if (every ? x == &weir_engine_tiles[t] : !strcmp(x->name, engine_few[_i][1]))
+                force_engine(x);
         engine_kernels = 0;
         run_specs(dev, all, (int)(every ? WEIR_COUNT(all) : 1), NULL);
         ck_assert_msg(engine_kernels >= (every ? 8 : 1), "%s: %d kernels", engine->name,
@@ -701,7 +725,7 @@ START_TEST(engines)
         tolerance = 0;
     }
     engine = NULL;
-    tile = NULL;
+    is_forced = false;
     weir_device_close(&dev);
 }
 END_TEST

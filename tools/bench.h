@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "train/train.h"
+#include "tune.h"
 #include "weir/device.h"
 #include "weir/ops.h"
 #include "weir/program.h"
@@ -32,6 +33,8 @@ struct bench_params {
     int n_sets;
     const char *numerics; // --numerics, or NULL
     struct weir_compile_params compile; // model: what --off turns off
+    struct cli_tune tune;
+    bool compile_only;  // in a worker of --tune full
     const char *out;    // export: the folder (NULL = this one)
     const char *svg;    // op: the picture to draw (NULL = none)
     struct bench_roof roof;
@@ -80,6 +83,8 @@ enum weir_status bench_measure_roof(struct bench_params *p);
 enum weir_status bench_roofline(struct bench_params *p);
 // Single operations beside the roofline.
 enum weir_status bench_op(struct bench_params *p);
+// Compiles them, no more.
+enum weir_status bench_compile_ops(struct bench_params *p);
 // The names of the single operations, as JSON on stdout.
 void bench_list_ops(void);
 

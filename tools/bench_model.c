@@ -196,9 +196,9 @@ enum weir_status bench_model(struct bench_params *p)
     struct bench_step s;
     double held = memory_begin();
     enum weir_status status = bench_step_create(p, &s);
-    if (!status)
+    if (!status && !p->compile_only)
         status = time_steps(p, held, &s);
-    if (!status)
+    if (!status && !p->compile_only)
         status = profile(p, s.step);
     bench_step_destroy(&s);
     return status;

@@ -173,17 +173,34 @@ static void report(const struct bench_params *p, const struct bench_row *r, stru
     bench_add_row(p, at->name, s, p->repeats, more);
 }
 
+static weir_program *compile_row(const struct bench_params *p, const struct bench_row *r, struct bench_graph *b)
+{
+    weir_program *program = NULL;
+    *b = (struct bench_graph) { .dev = p->dev };
+    b->status = weir_graph_create(&p->log, &b->g);
+    if (!b->status)
+        r->build(b, r);
+    if (!b->status)
+        b->status = weir_compile(p->dev, b->out, b->n_out,
+                                 &(struct weir_compile_params) { .label = "bench", .numerics = p->compile.numerics }, &program);
+    return program;
+}
+
+static void destroy_row(struct bench_graph *b, weir_program **program)
+{
+    weir_program_destroy(program);
+    weir_graph_destroy(&b->g);
+    for (int i = 0; i < b->n_states; i++)
+        weir_state_destroy(&b->state[i]);
+}
+
 static enum weir_status bench_row(const struct bench_params *p, const struct bench_row *r, struct bench_point *at)
 {
-    struct bench_graph b = { .dev = p->dev };
-    weir_program *program = NULL;
+    struct bench_graph b;
+    weir_program *program = compile_row(p, r, &b);
     double *s = calloc((size_t)p->repeats, sizeof(*s)), once = 1;
-    b.status = s ? weir_graph_create(&p->log, &b.g) : weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
-    if (!b.status)
-        r->build(&b, r);
-    if (!b.status)
-        b.status = weir_compile(p->dev, b.out, b.n_out,
-                                &(struct weir_compile_params) { .label = "bench", .numerics = p->compile.numerics }, &program);
+    if (!b.status && !s)
+        b.status = weir_fail(&p->log, WEIR_NOMEM, "no memory for timings");
     for (int i = 0; i < 2 && !b.status; i++) // drivers compile in the first run
         b.status = run_many(program, 1, &once);
     for (int i = 0; i < p->repeats && !b.status; i++)
@@ -193,10 +210,7 @@ static enum weir_status bench_row(const struct bench_params *p, const struct ben
         at->work = r->flop ? r->flop(r) : 2 * weir_program_info(program)->flop;
         report(p, r, at, s);
     }
-    weir_program_destroy(&program);
-    weir_graph_destroy(&b.g);
-    for (int i = 0; i < b.n_states; i++)
-        weir_state_destroy(&b.state[i]);
+    destroy_row(&b, &program);
     free(s);
     return b.status;
 }
@@ -234,15 +248,38 @@ static bool choose_by(const char *word, bool whole, struct chosen *c)
     return found;
 }
 
-enum weir_status bench_op(struct bench_params *p)
+static enum weir_status choose(const struct bench_params *p, struct chosen **out)
 {
-    struct chosen *c = calloc(1, sizeof(*c));
+    struct chosen *c = *out = calloc(1, sizeof(*c));
     enum weir_status status = c ? WEIR_OK : weir_fail(&p->log, WEIR_NOMEM, "no memory for benchmarks");
     for (int i = 0; i < p->n_words && !status; i++)
         if (!choose_by(p->words[i], true, c) && !choose_by(p->words[i], false, c))
             status = weir_fail(&p->log, WEIR_INVALID, "no benchmark's name contains '%s'", p->words[i]);
     if (!status && p->n_words == 0)
         choose_by("", false, c);
+    return status;
+}
+
+enum weir_status bench_compile_ops(struct bench_params *p)
+{
+    struct chosen *c;
+    enum weir_status status = choose(p, &c);
+    for (int i = 0; !status && i < c->n; i++) {
+        struct bench_graph b;
+        weir_program *program = compile_row(p, c->row[i], &b);
+        status = b.status;
+        destroy_row(&b, &program);
+    }
+    free(c);
+    return status;
+}
+
+enum weir_status bench_op(struct bench_params *p)
+{
+    struct chosen *c;
+    if (p->compile_only)
+        return bench_compile_ops(p);
+    enum weir_status status = choose(p, &c);
     if (!status)
         status = bench_measure_roof(p);
     for (int i = 0; !status && i < c->n; i++) {

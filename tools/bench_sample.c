@@ -76,7 +76,8 @@ enum weir_status bench_sample(struct bench_params *p)
     if (!status)
         status = weir_run_init(&p->log, p->dev, &recipe, false, &run);
     if (!status) {
-        status = draw(p, &run, c);
+        run.setup.recipe.sample.n = run.setup.recipe.sample.batch;
+        status = p->compile_only ? weir_sample_dump(&p->log, p->dev, &run.setup, run.params, false, NULL) : draw(p, &run, c);
         weir_run_finish(&run);
     }
     free(c);

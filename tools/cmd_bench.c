@@ -15,9 +15,9 @@ static const struct benchmark {
     enum weir_status (*run)(struct bench_params *p);
     const char *options[8]; // that it reads
 } benchmarks[] = {
-    { "model", 1, 1, bench_model, { "device", "numerics", "repeats", "json", "set", "off", "memory" } },
-    { "sample", 1, 1, bench_sample, { "device", "numerics", "repeats", "json", "set" } },
-    { "op", 0, BENCH_MAX_WORDS, bench_op, { "device", "numerics", "repeats", "json", "svg", "list" } },
+    { "model", 1, 1, bench_model, { "device", "numerics", "repeats", "json", "set", "off", "memory", "tune" } },
+    { "sample", 1, 1, bench_sample, { "device", "numerics", "repeats", "json", "set", "tune" } },
+    { "op", 0, BENCH_MAX_WORDS, bench_op, { "device", "numerics", "repeats", "json", "svg", "list", "tune" } },
     { "roofline", 0, 0, bench_roofline, { "device", "repeats", "json" } },
     { "compare", 2, 2, bench_compare, { NULL } },
     { "export", 1, 2, bench_export, { "device", "numerics", "out", "set", "off", "memory" } },
@@ -51,10 +51,14 @@ static bool turn_off(struct bench_params *p, const char *const *off, int n)
     };
     for (int i = 0; i < n; i++) {
         size_t k = 0;
+        if (!strcmp(off[i], "tuner")) {
+            p->compile.tune = WEIR_TUNE_OFF;
+            continue;
+        }
         while (k < WEIR_COUNT(parts) && strcmp(off[i], parts[k].name))
             k++;
         if (k == WEIR_COUNT(parts)) {
-            fprintf(stderr, "weir bench: --off %s: expected fusion, plan, replay or recompute\n", off[i]);
+            fprintf(stderr, "weir bench: --off %s: expected fusion, plan, replay, recompute or tuner\n", off[i]);
             return false;
         }
         *parts[k].flag = true;
@@ -72,7 +76,7 @@ static enum weir_status measure(struct bench_params *p, const struct benchmark *
     if (!status)
         status = weir_recipe_numerics(&p->log, &recipe, &p->compile.numerics);
     if (!status && b->run != bench_compare)
-        status = cli_open_device(&p->log, device, &p->dev);
+        status = cli_tune_open(&p->log, device, &p->tune, &p->dev);
     if (!status)
         status = b->run(p);
     bench_progress(NULL, 0, 0);
@@ -129,9 +133,10 @@ static bool check_options(const struct benchmark *b, const struct cli_option *op
 static int run(int argc, char **argv)
 {
     const char *words[BENCH_MAX_WORDS + 1], *device = NULL, *repeats = NULL, *json = NULL, *memory = NULL, *off[8];
+    const char *tune = NULL;
     int n_words, n_off = 0;
     bool list = false;
-    struct bench_params p = { .log = cli_log(WEIR_LOG_INFO), .repeats = 9 };
+    struct bench_params p = { .log = cli_log(cli_tune_is_worker() ? WEIR_LOG_WARN : WEIR_LOG_INFO), .repeats = 9 };
     const struct cli_option options[] = {
         { "set", .list = p.sets, .list_max = (int)WEIR_COUNT(p.sets), .n_list = &p.n_sets },
         { "device", .value = &device },
@@ -142,6 +147,7 @@ static int run(int argc, char **argv)
         { "off", .list = off, .list_max = (int)WEIR_COUNT(off), .n_list = &n_off },
         { "memory", .value = &memory },
         { "numerics", .value = &p.numerics },
+        { "tune", .value = &tune },
         { "list", .flag = &list },
     };
     if (!cli_parse(&weir_command_bench, argc, argv, options, WEIR_COUNT(options), words, BENCH_MAX_WORDS + 1, &n_words))
@@ -158,7 +164,7 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir bench: --repeats %s: expected 1 to %d\n", repeats, BENCH_MAX_REPEATS);
         return EXIT_USAGE;
     }
-    if (!turn_off(&p, off, n_off) ||
+    if (!turn_off(&p, off, n_off) || !cli_tune_parse(&weir_command_bench, tune, &p.tune) ||
         (memory && !cli_parse_bytes(&weir_command_bench, "memory", memory, &p.compile.memory)))
         return EXIT_USAGE;
     if (list) {
@@ -171,7 +177,10 @@ static int run(int argc, char **argv)
     }
     p.n_words = n_words - 1;
     memcpy(p.words, words + 1, (size_t)p.n_words * sizeof(*words));
-    return cli_exit_code(measure(&p, b, device, json));
+    p.compile_only = cli_tune_is_worker();
+    int code = cli_tune_run(&weir_command_bench, argc, argv, &p.tune);
+    cli_tune_finish(&p.tune);
+    return code != EXIT_OK ? code : cli_exit_code(measure(&p, b, device, json));
 }
 
 const struct weir_command weir_command_bench = {
@@ -193,7 +202,8 @@ const struct weir_command weir_command_bench = {
             "                    clocks and temperature\n"
             "  --list            op: the names of all, as JSON, and nothing else\n"
             "  --svg FILE        op: draw the roofline with a point for each row\n"
-            "  --off PART        model, export: compile without fusion, plan, replay or recompute (repeatable)\n"
+            "  --off PART        model, export: compile without fusion, plan, replay, recompute or tuner (repeatable)\n"
+            "  --tune HOW        model, sample, op: off, cached (default), full: as of weir train\n"
             "  --memory N[M|G]   model, export: the most bytes of device memory, as of weir train\n"
             "  --numerics MODE   model, sample, op, export: exact or fast (default: as the recipe says)\n"
             "  --out DIR         export: the folder to write to (default: this one)\n"

@@ -9,10 +9,11 @@
 #include "base/log.h"
 #include "commands.h"
 #include "train/train.h"
+#include "tune.h"
 #include "weir/formats.h"
 
 struct options {
-    const char *device, *solver, *steps, *guidance, *class_, *seeds, *out, *batch, *checkpoint, *numerics;
+    const char *device, *solver, *steps, *guidance, *class_, *seeds, *out, *batch, *checkpoint, *numerics, *tune;
     bool raw_weights;
 };
 
@@ -102,8 +103,11 @@ static enum weir_status sample(const struct weir_log *log, const struct options 
     status = weir_run_init_sampling(log, dev, &recipe, &info, &run);
     if (!status)
         status = weir_checkpoint_load(log, &info, run.params, false);
-    if (status)
+    if (status || cli_tune_is_worker()) {
+        run.setup.recipe.sample.n = n;
+        status = status ? status : weir_sample_dump(log, dev, &run.setup, run.params, !o->raw_weights, NULL);
         goto error;
+    }
     size_t item = (size_t)weir_shape_size(&run.setup.config.item);
     seeds = calloc((size_t)n, sizeof(*seeds));
     labels = calloc((size_t)n, sizeof(*labels));
@@ -154,6 +158,7 @@ static int run(int argc, char **argv)
         { "out", .value = &o.out }, { "batch", .value = &o.batch }, { "checkpoint", .value = &o.checkpoint },
         { "numerics", .value = &o.numerics },
         { "raw-weights", .flag = &o.raw_weights },
+        { "tune", .value = &o.tune },
     };
     if (!cli_parse(&weir_command_sample, argc, argv, options, WEIR_COUNT(options), words, 1, &n_words))
         return EXIT_USAGE;
@@ -161,9 +166,16 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir sample: which run? (a folder as runs/NAME)\n");
         return EXIT_USAGE;
     }
-    struct weir_log log = cli_log(WEIR_LOG_INFO);
+    struct cli_tune tune;
+    if (!cli_tune_parse(&weir_command_sample, o.tune, &tune))
+        return EXIT_USAGE;
+    int code = cli_tune_run(&weir_command_sample, argc, argv, &tune);
+    cli_tune_finish(&tune);
+    if (code != EXIT_OK)
+        return code;
+    struct weir_log log = cli_log(cli_tune_is_worker() ? WEIR_LOG_WARN : WEIR_LOG_INFO);
     weir_device *dev = NULL;
-    enum weir_status status = cli_open_device(&log, o.device, &dev);
+    enum weir_status status = cli_tune_open(&log, o.device, &tune, &dev);
     if (!status)
         status = sample(&log, &o, words[0], dev);
     weir_device_close(&dev);
@@ -184,6 +196,7 @@ const struct weir_command weir_command_sample = {
             "  --checkpoint DIR     another checkpoint than the newest\n"
             "  --raw-weights        the last weights instead of their moving average\n"
             "  --numerics MODE      exact or fast (default: as the run was trained)\n"
+            "  --tune HOW           off, cached (default), full: as of weir train\n"
             "  --device SEL         host, opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

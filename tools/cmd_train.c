@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "commands.h"
 #include "train/train.h"
+#include "tune.h"
 
 static void duration(char *dst, size_t n, double s)
 {
@@ -60,10 +61,25 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
     return cli_exit_code(status);
 }
 
+static int train(const struct weir_log *log, struct weir_train_params *params, const char *device,
+                 const struct cli_tune *tune)
+{
+    enum weir_status status = cli_tune_open(log, device, tune, &params->dev);
+    if (!status && cli_tune_is_worker()) {
+        params->note = NULL;
+        status = weir_train_dump(log, params);
+    } else if (!status) {
+        params->stop = cli_stop();
+        status = weir_train(log, params);
+    }
+    weir_device_close(&params->dev);
+    return cli_exit_code(status);
+}
+
 static int run(int argc, char **argv)
 {
     const char *words[1], *device = NULL, *out = NULL, *dump = NULL, *memory = NULL, *numerics = NULL, *caps = NULL;
-    const char *sets[64];
+    const char *tuning = NULL, *sets[64];
     int n_words, n_sets = 0;
     bool resume = false, dry = false, any_numerics = false, no_device = false;
     const struct cli_option options[] = {
@@ -73,6 +89,7 @@ static int run(int argc, char **argv)
         { "dump", .value = &dump },
         { "memory", .value = &memory },
         { "numerics", .value = &numerics },
+        { "tune", .value = &tuning },
         { "resume", .flag = &resume },
         { "dry-run", .flag = &dry },
         { "any-numerics", .flag = &any_numerics },
@@ -85,9 +102,10 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir train: which recipe? (`weir recipes` lists them)\n");
         return EXIT_USAGE;
     }
-    struct weir_log log = cli_log(WEIR_LOG_INFO);
+    struct weir_log log = cli_log(cli_tune_is_worker() ? WEIR_LOG_WARN : WEIR_LOG_INFO);
     struct weir_train_params params = { .resume = resume, .any_numerics = any_numerics, .dump_dir = dump,
                                         .progress = show_progress, .note = show_note };
+    struct cli_tune tune;
     char dir[512];
     enum weir_status status = cli_load_recipe(&log, words[0], &params.recipe);
     for (int i = 0; i < n_sets && !status; i++)
@@ -98,27 +116,24 @@ static int run(int argc, char **argv)
         return cli_exit_code(status);
     snprintf(dir, sizeof(dir), "runs/%s", params.recipe.name);
     params.out_dir = out ? out : dir;
-    if (memory && !cli_parse_bytes(&weir_command_train, "memory", memory, &params.memory))
+    struct weir_caps planned = weir_caps_gpu;
+    if ((memory && !cli_parse_bytes(&weir_command_train, "memory", memory, &params.memory)) ||
+        (caps && !cli_parse_caps(&weir_command_train, "caps", caps, &planned.features)) ||
+        !cli_tune_parse(&weir_command_train, tuning, &tune))
         return EXIT_USAGE;
     if (no_device && (!dry || !dump)) {
         fprintf(stderr, "weir train: --no-device goes with --dry-run --dump DIR\n");
         return EXIT_USAGE;
     }
-    struct weir_caps planned = weir_caps_gpu;
     if (caps && !no_device) {
         fprintf(stderr, "weir train: --caps goes with --no-device\n");
         return EXIT_USAGE;
     }
-    if (caps && !cli_parse_caps(&weir_command_train, "caps", caps, &planned.features))
-        return EXIT_USAGE;
     if (dry)
         return dry_run(&log, &params, device, no_device ? &planned : NULL);
-    params.stop = cli_stop();
-    status = cli_open_device(&log, device, &params.dev);
-    if (!status)
-        status = weir_train(&log, &params);
-    weir_device_close(&params.dev);
-    return cli_exit_code(status);
+    int code = cli_tune_run(&weir_command_train, argc, argv, &tune);
+    cli_tune_finish(&tune);
+    return code == EXIT_OK ? train(&log, &params, device, &tune) : code;
 }
 
 const struct weir_command weir_command_train = {
@@ -134,6 +149,8 @@ const struct weir_command weir_command_train = {
             "  --any-numerics    resume although the numerics version or mode differs (other bits)\n"
             "  --memory N[M|G]   the most bytes of device memory for parameters and training step (M: millions):\n"
             "                    recomputes more, the tighter it is; sampling on the way comes on top\n"
+            "  --tune HOW        kernels of contractions: off (as a model has them), cached (default: as `weir tune` found\n"
+            "                    them), full (measure what is not known first)\n"
             "  --dump DIR        write every pass, the schedule and the kernels as text\n"
             "  --dry-run         print the complete recipe and stop; with --dump also compile, and write that\n"
             "  --no-device       with both: write the kernels that a GPU would get, with no device at hand\n"

@@ -9,7 +9,7 @@
 
 static const struct weir_command *const commands[] = {
     &weir_command_devices, &weir_command_train, &weir_command_sample, &weir_command_eval,
-    &weir_command_inspect, &weir_command_bench, &weir_command_recipes, &weir_command_list, NULL,
+    &weir_command_inspect, &weir_command_bench, &weir_command_tune, &weir_command_recipes, &weir_command_list, NULL,
 };
 
 static void help(FILE *to)

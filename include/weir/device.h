@@ -76,12 +76,23 @@ struct weir_device_info {
     char reason[256];   // why it is not WEIR_EXACT; empty when it is
 };
 
+// Which kernels the contractions of a program get; the bits are the same.
+enum weir_tune {
+    WEIR_TUNE_DEFAULT, // of a program: as the device was opened; of a device: CACHED
+    WEIR_TUNE_OFF,     // what a built-in model says
+    WEIR_TUNE_CACHED,  // what tuning found earlier on this device with this driver; the model for the rest
+    WEIR_TUNE_FULL,    // what is not known yet is measured first, and kept in the device's cache_dir: seconds a
+                       // shape. A driver that hangs or crashes on a candidate takes the process with it;
+                       // `weir tune` measures in one that may die
+};
+
 struct weir_device_params {
     const char *selector;   // "host", "opencl:N", part of a name, "auto" (NULL = "auto")
     struct weir_log log;
     const char *cache_dir;  // for compiled programs and self-test outcomes (NULL = no disk cache)
     uint32_t caps_mask;     // weir_cap bits to hide
     int threads;            // host threads (0 = all)
+    enum weir_tune tune;    // of programs that do not say it themselves
     bool skip_selftest;     // trust the device (conformance tools only)
     bool allow_fast;        // open a device that failed its self-test (it runs fast mode only, WEIR_NUMERICS_FAST)
     const struct weir_caps *planned; // no device is opened: programs are compiled for one that can do this,

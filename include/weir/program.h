@@ -41,6 +41,7 @@ struct weir_compile_params {
                           // is possible in the log, where that does not do (0 = no limit)
     const char *label;    // for messages and dumps (NULL = "program")
     enum weir_numerics numerics; // a device that failed its self-test takes WEIR_NUMERICS_FAST only
+    enum weir_tune tune;  // which kernels contractions get
     double launch_ms;     // GPUs: a launch that might take longer runs in parts, so that a desktop stays alive;
                           // the same bits (0 = 100)
 };

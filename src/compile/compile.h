@@ -223,6 +223,7 @@ bool weir_has_group(const struct weir_emit_state *c, const weir_value *v);
 // Kernel texts (write_cl.c): as weir_emit_kernel.
 const char *weir_kernel_add(struct weir_emit_state *c, const char *hint, const char *text);
 const char *weir_kernel_add_buf(struct weir_emit_state *c, const char *hint, struct weir_strbuf *text);
+void weir_kernel_prelude(struct weir_emit_state *c); // what stands before all kernels
 // OpenCL writers, one a kind of group.
 enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_group *g);
 enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_group *g);

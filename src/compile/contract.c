@@ -200,14 +200,23 @@ static struct weir_gather conv_gather(const struct weir_emit *e, const struct co
     return g;
 }
 
-// True if g, which reads pixels that are not there, has a kernel that knows where they end; g is of no
-// use if not.
-static bool take_bound(const struct weir_emit *e, struct weir_gather *g, struct weir_bound bound)
+// True if g, which reads pixels that are not there, is to be computed by a kernel that knows where
+// they end, and not from an image with a border.
+static bool without_border(struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_gather asked = *g;
+    weir_gather_simplify(&asked);
+    const struct weir_contract_kernel *kernel = weir_candidate_for(e, &asked).kernel;
+    return kernel && kernel->emit;
+}
+
+// The same for an image on the left; g is of no use if not.
+static bool take_bound(struct weir_emit *e, struct weir_gather *g, struct weir_bound bound)
 {
     g->bound = bound;
     g->bound.of = WEIR_BOUND_A;
     g->a0 = 0;
-    return weir_window_fits(e, g);
+    return without_border(e, g);
 }
 
 static enum weir_status emit_conv(struct weir_emit *e)
@@ -225,51 +234,64 @@ static enum weir_status emit_conv(struct weir_emit *e)
     return weir_gather_emit(e, &g);
 }
 
-// dw: the sums run over output pixels. Few input channels would leave vectors over them empty, so
-// then the columns are output channels instead; the sums are the same ones.
+// dw: the sums run over output pixels.
+static struct weir_gather weight_gather(const struct conv *c, const struct image *x,
+                                        const struct image *y, const int64_t *first)
+{
+    struct weir_gather g = {.hint = "conv_weight_grad", .a = y->source, .b = x->source};
+    unit_axes(&g);
+    g.b0 = origin(x, first);
+    g.batch[5] = (struct weir_axis){c->groups, c->cout * y->sc, c->cin * x->sc, c->cout * c->w_o};
+    g.row[3] = (struct weir_axis){c->cout, y->sc, 0, c->w_o};
+    g.col[3] = (struct weir_axis){c->cin, 0, x->sc, c->w_c};
+    g.term[0] = (struct weir_axis){x->n, y->sn, x->sn, 0};
+    for (int i = 0; i < 3; i++) {
+        g.col[i] = (struct weir_axis){c->ker[i], 0, c->dilation[i] * x->stride[i], c->w_k[i]};
+        g.term[1 + i] = (struct weir_axis){c->out[i], y->stride[i], c->stride[i] * x->stride[i], 0};
+    }
+    g.chunks = (x->n * c->out[0] * c->out[1] * c->out[2] + 511) / 512;
+    return g;
+}
+
+// Rows become columns; the sums are the same ones.
+static struct weir_gather transposed(const struct weir_gather *g)
+{
+    struct weir_gather s = *g;
+    s.a = g->b, s.b = g->a, s.a0 = g->b0, s.b0 = g->a0;
+    for (int i = 0; i < 4; i++) {
+        s.row[i] = (struct weir_axis){g->col[i].n, g->col[i].b, 0, g->col[i].o};
+        s.col[i] = (struct weir_axis){g->row[i].n, 0, g->row[i].a, g->row[i].o};
+        s.term[i] = (struct weir_axis){g->term[i].n, g->term[i].b, g->term[i].a, 0};
+    }
+    s.batch[5].a = g->batch[5].b, s.batch[5].b = g->batch[5].a;
+    return s;
+}
+
 static enum weir_status emit_conv_weight_grad(struct weir_emit *e)
 {
     struct conv c;
     conv_of(e->v, &e->in[0], &e->out[0], &e->in[1], &c);
     struct image x = image_of(&e->in[0]), y = image_of(&e->in[1]);
+    // Few input channels would leave vectors over them empty, so then the columns are output channels.
     bool channels_in_rows = c.cin < 16 && c.cout > c.cin;
     bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE) && !channels_in_rows;
     bool by_vectors = x.sc == 1 && c.cin % 16 == 0 && x.source.arg.dtype == WEIR_F32;
     int64_t min[3], max[3];
     window(&c, min, max);
-    struct weir_gather g = {.hint = "conv_weight_grad"};
     if (wide && by_vectors && c.ker[0] * c.ker[1] * c.ker[2] > 1) {
+        struct weir_gather g = weight_gather(&c, &x, &y, min);
         g.bound = bound_of(&c, &x);
         g.bound.of = WEIR_BOUND_B;
-    } else if (wide && !by_vectors) {
+        if (without_border(e, &g))
+            return weir_gather_emit(e, &g);
+    }
+    if (wide && !by_vectors)
         pad_image(e, &x, min, max, by_one);
-    } else {
+    else
         need_pixels(e, &x, min, max);
-    }
-    g.a = y.source;
-    g.b = x.source;
-    unit_axes(&g);
-    g.b0 = origin(&x, min);
-    g.batch[5] = (struct weir_axis){c.groups, c.cout * y.sc, c.cin * x.sc, c.cout * c.w_o};
-    g.row[3] = (struct weir_axis){c.cout, y.sc, 0, c.w_o};
-    g.col[3] = (struct weir_axis){c.cin, 0, x.sc, c.w_c};
-    g.term[0] = (struct weir_axis){x.n, y.sn, x.sn, 0};
-    for (int i = 0; i < 3; i++) {
-        g.col[i] = (struct weir_axis){c.ker[i], 0, c.dilation[i] * x.stride[i], c.w_k[i]};
-        g.term[1 + i] = (struct weir_axis){c.out[i], y.stride[i], c.stride[i] * x.stride[i], 0};
-    }
-    g.chunks = (x.n * c.out[0] * c.out[1] * c.out[2] + 511) / 512;
-    if (channels_in_rows) {
-        struct weir_gather s = g;
-        s.a = g.b, s.b = g.a, s.a0 = g.b0, s.b0 = 0;
-        for (int i = 0; i < 4; i++) {
-            s.row[i] = (struct weir_axis){g.col[i].n, g.col[i].b, 0, g.col[i].o};
-            s.col[i] = (struct weir_axis){g.row[i].n, 0, g.row[i].a, g.row[i].o};
-            s.term[i] = (struct weir_axis){g.term[i].n, g.term[i].b, g.term[i].a, 0};
-        }
-        s.batch[5].a = g.batch[5].b, s.batch[5].b = g.batch[5].a;
-        g = s;
-    }
+    struct weir_gather g = weight_gather(&c, &x, &y, min);
+    if (channels_in_rows)
+        g = transposed(&g);
     return weir_gather_emit(e, &g);
 }
 

@@ -81,8 +81,20 @@ static double cost_of(const struct layout *l, int lanes, int64_t groups, int64_t
     return (double)terms * (mad > read ? mad : read) * (double)a_unit / (there < 1 ? there : 1);
 }
 
+enum { ROWS, COLS, EACH, BUFFERS, SPLIT };
+static const char *const knobs[] = {"rows", "cols", "each", "buffers", "split", NULL};
+
+void weir_engine_knobs(const struct weir_engine_tile *t, int *k)
+{
+    k[ROWS] = t->rows;
+    k[COLS] = t->cols;
+    k[EACH] = t->each;
+    k[BUFFERS] = t->buffers;
+}
+
+// The cheapest of the tiles that the knobs allow, and whether to split the sums.
 static bool choose(const struct weir_emit *e, const struct weir_engine *engine,
-                   const struct weir_gather *g, struct layout *best, bool *split)
+                   const struct weir_gather *g, const int *k, struct layout *best, bool *split)
 {
     int64_t rows = extent(g->row, 4), cols = extent(g->col, 4), z = extent(g->batch, 6),
             terms = extent(g->term, 4);
@@ -92,21 +104,21 @@ static bool choose(const struct weir_emit *e, const struct weir_engine *engine,
     best->tile = NULL;
     for (const struct weir_engine_tile *t = weir_engine_tiles; t->name; t++) {
         struct layout l;
-        if (!lay_out(e->dev, engine, t, &l))
+        int row[WEIR_MAX_KNOBS];
+        weir_engine_knobs(t, row);
+        if ((k[ROWS] != WEIR_AUTO && memcmp(row, k, SPLIT * sizeof(*k))) ||
+            !lay_out(e->dev, engine, t, &l))
             continue;
-        bool forced = e->tile && strcmp(e->tile, t->name) == 0;
         int64_t groups = div_up(rows, t->rows) * div_up(cols, t->cols) * z;
         double cost = cost_of(&l, engine->lanes, groups, terms, units), apart = cost;
         if (may_split)
             apart = cost_of(&l, engine->lanes, groups * g->chunks, 512, units) + LAUNCH_CYCLES +
                     2.0 * (double)(rows * cols * z * g->chunks) / (UNIT_FLOATS * units);
-        bool cut = apart < cost;
+        bool cut = k[SPLIT] == WEIR_AUTO ? apart < cost : k[SPLIT] != 0;
         cost = cut ? apart : cost;
-        if (best->tile && cost >= least && !forced)
+        if (best->tile && cost >= least)
             continue;
         *best = l, *split = cut, least = cost;
-        if (forced)
-            break;
     }
     return best->tile != NULL;
 }
@@ -131,7 +143,7 @@ static bool reads(const struct weir_engine *g, enum weir_dtype stored)
     return stored == WEIR_F32 || stored == g->dtype;
 }
 
-const struct weir_engine *weir_engine_for(const struct weir_emit *e, const struct weir_gather *g)
+static const struct weir_engine *engine_for(const struct weir_emit *e, const struct weir_gather *g)
 {
     enum weir_dtype a = values_of(e->v->arg[0]), b = values_of(e->v->arg[1]);
     enum weir_dtype want[2] = {a == b ? a : WEIR_F32, WEIR_F32};
@@ -166,12 +178,51 @@ static void define_layout(struct weir_strbuf *t, const struct weir_emit *e,
     define1(t, "UNROLL", e->dev->info.caps.is_gpu);
 }
 
-enum weir_status weir_gather_emit_engine(struct weir_emit *e, const struct weir_gather *g,
-                                         const struct weir_engine *engine)
+// --- the row ---
+
+static bool fits(const struct weir_emit *e, const struct weir_gather *g, const int *k)
 {
     struct layout l;
+    bool split;
+    const struct weir_engine *engine = engine_for(e, g);
+    return engine && !weir_device_has(e->dev, WEIR_CAP_WIDE) && g->bound.of == WEIR_BOUND_NONE &&
+           (k[SPLIT] < 1 || weir_split_possible(e, g)) && choose(e, engine, g, k, &l, &split);
+}
+
+static bool wants(const struct weir_emit *e, const struct weir_gather *g)
+{
+    return true;
+}
+
+static void model(const struct weir_emit *e, const struct weir_gather *g, int *k)
+{
+    struct layout l;
+    bool split;
+    if (!choose(e, engine_for(e, g), g, k, &l, &split))
+        return;
+    weir_engine_knobs(l.tile, k);
+    k[SPLIT] = split;
+}
+
+static void vary(const struct weir_emit *e, const struct weir_gather *g,
+                 const struct weir_candidate *from, struct weir_variations *v)
+{
+    weir_vary(v, from, SPLIT, !from->knob[SPLIT]);
+    for (const struct weir_engine_tile *t = weir_engine_tiles; t->name; t++) {
+        struct weir_candidate c = *from;
+        weir_engine_knobs(t, c.knob);
+        weir_vary(v, &c, SPLIT, from->knob[SPLIT]);
+        if (v->thorough)
+            weir_vary(v, &c, SPLIT, !from->knob[SPLIT]);
+    }
+}
+
+static enum weir_status emit(struct weir_emit *e, const struct weir_gather *g, const int *k)
+{
+    const struct weir_engine *engine = engine_for(e, g);
+    struct layout l;
     bool split = false;
-    if (!choose(e, engine, g, &l, &split))
+    if (!engine || !choose(e, engine, g, k, &l, &split))
         return WEIR_UNSUPPORTED;
     struct weir_split s = {0};
     if (split)
@@ -193,3 +244,13 @@ enum weir_status weir_gather_emit_engine(struct weir_emit *e, const struct weir_
     weir_gather_launch(e, g, &s, &launch, 1);
     return WEIR_OK;
 }
+
+// The tuner's numbers are no multiples of any 16-bit unit: bf16 rounds them most.
+const struct weir_contract_kernel weir_contract_engine = {.name = "engine",
+                                                          .knobs = knobs,
+                                                          .fits = fits,
+                                                          .wants = wants,
+                                                          .model = model,
+                                                          .vary = vary,
+                                                          .rounding = 0x1p-9,
+                                                          .emit = emit};

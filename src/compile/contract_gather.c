@@ -247,6 +247,17 @@ static enum weir_status emit_int(struct weir_emit *e, const struct weir_gather *
     return WEIR_OK;
 }
 
+void weir_gather_simplify(struct weir_gather *g)
+{
+    if (g->bound.of != WEIR_BOUND_A) // a bound speaks of loops as they are
+        collapse(g->row, 4);
+    if (g->bound.of != WEIR_BOUND_B)
+        collapse(g->col, 4);
+    if (g->bound.of == WEIR_BOUND_NONE)
+        collapse(g->term, 4);
+    collapse(g->batch, 6);
+}
+
 enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather *from)
 {
     struct weir_gather g = *from;
@@ -257,21 +268,17 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
             g.term[i] = (struct weir_axis){.n = 1};
         g.chunks = 0;
     }
-    if (g.bound.of != WEIR_BOUND_A) // a bound speaks of loops as they are
-        collapse(g.row, 4);
-    if (g.bound.of != WEIR_BOUND_B)
-        collapse(g.col, 4);
-    if (g.bound.of == WEIR_BOUND_NONE)
-        collapse(g.term, 4);
-    collapse(g.batch, 6);
+    weir_gather_simplify(&g);
     if (extent(g.term, 4) > INT32_MAX / 2)
         return weir_fail(&e->dev->log, WEIR_UNSUPPORTED, "%s: a sum over %lld terms", g.hint,
                          (long long)extent(g.term, 4));
     if (e->in[0].dtype == WEIR_I8)
         return emit_int(e, &g);
-    if (!weir_device_has(e->dev, WEIR_CAP_WIDE))
-        return weir_gather_emit_grouped(e, &g);
-    if (g.bound.of == WEIR_BOUND_A)
-        return weir_gather_emit_window(e, &g);
-    return weir_block_fits(&g) ? weir_gather_emit_block(e, &g) : weir_gather_emit_wide(e, &g);
+    struct weir_candidate c = weir_candidate_for(e, &g);
+    if (!c.kernel || !c.kernel->emit)
+        return weir_fail(&e->dev->log, WEIR_UNSUPPORTED,
+                         "%s: no kernel for it; the device has %d work-items and %llu bytes of local "
+                         "memory a group", g.hint, e->dev->info.caps.max_group,
+                         (unsigned long long)e->dev->info.caps.local_size);
+    return c.kernel->emit(e, &g, c.knob);
 }

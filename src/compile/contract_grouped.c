@@ -102,14 +102,6 @@ struct weir_grouped_choice weir_grouped_choose(const weir_device *dev,
     return best;
 }
 
-static const struct weir_grouped_tile *named(const weir_device *dev, const char *name)
-{
-    for (const struct weir_grouped_tile *t = weir_grouped_tiles; name && t->name; t++)
-        if (strcmp(t->name, name) == 0 && weir_grouped_tile_fits(dev, t))
-            return t;
-    return NULL;
-}
-
 // --- text ---
 
 static int64_t stride_of(const struct weir_axis *x, enum weir_gather_operand which)
@@ -177,22 +169,81 @@ static void define_tile(struct weir_strbuf *t, const struct weir_emit *e, const 
     define1(t, "UNROLL", e->dev->info.caps.is_gpu);
 }
 
-enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g)
+// --- the row ---
+
+enum { ROWS, COLS, STEP, PER_ROW, PER_COL, BUFFERS, SPLIT };
+static const char *const knobs[] = {"rows",    "cols",    "step",  "per_row",
+                                    "per_col", "buffers", "split", NULL};
+
+void weir_grouped_knobs(const struct weir_grouped_tile *t, int *k)
 {
-    const struct weir_engine *engine = weir_engine_for(e, g);
-    if (engine && weir_gather_emit_engine(e, g, engine) == WEIR_OK)
-        return WEIR_OK;
-    struct weir_grouped_work w = {extent(g->row, 4),  extent(g->col, 4), extent(g->batch, 6),
-                                  extent(g->term, 4), g->chunks,         weir_split_possible(e, g)};
+    k[ROWS] = t->rows;
+    k[COLS] = t->cols;
+    k[STEP] = t->step;
+    k[PER_ROW] = t->per_row;
+    k[PER_COL] = t->per_col;
+    k[BUFFERS] = t->buffers;
+}
+
+// The row of the table that the knobs are; all WEIR_AUTO: the first one that the device has room for.
+static const struct weir_grouped_tile *tile_of(const struct weir_emit *e, const int *k)
+{
+    for (const struct weir_grouped_tile *t = weir_grouped_tiles; t->name; t++) {
+        int row[WEIR_MAX_KNOBS];
+        weir_grouped_knobs(t, row);
+        if ((k[ROWS] == WEIR_AUTO || !memcmp(row, k, SPLIT * sizeof(*k))) &&
+            weir_grouped_tile_fits(e->dev, t))
+            return t;
+    }
+    return NULL;
+}
+
+static bool fits(const struct weir_emit *e, const struct weir_gather *g, const int *k)
+{
+    return !weir_device_has(e->dev, WEIR_CAP_WIDE) && g->bound.of == WEIR_BOUND_NONE &&
+           tile_of(e, k) && (k[SPLIT] < 1 || weir_split_possible(e, g));
+}
+
+static struct weir_grouped_work work_of(const struct weir_emit *e, const struct weir_gather *g)
+{
+    return (struct weir_grouped_work){extent(g->row, 4),  extent(g->col, 4), extent(g->batch, 6),
+                                      extent(g->term, 4), g->chunks,         weir_split_possible(e, g)};
+}
+
+static bool wants(const struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_grouped_work w = work_of(e, g);
+    return weir_grouped_choose(e->dev, &w).tile != NULL;
+}
+
+static void model(const struct weir_emit *e, const struct weir_gather *g, int *k)
+{
+    struct weir_grouped_work w = work_of(e, g);
     struct weir_grouped_choice choice = weir_grouped_choose(e->dev, &w);
-    const struct weir_grouped_tile *forced = named(e->dev, e->tile), *tile = forced ? forced : choice.tile;
-    if (!tile)
-        return weir_fail(&e->dev->log, WEIR_UNSUPPORTED,
-                         "%s: the device has %d work-items and %llu bytes of local memory a group, "
-                         "less than the smallest tile", g->hint, e->dev->info.caps.max_group,
-                         (unsigned long long)e->dev->info.caps.local_size);
+    if (k[ROWS] == WEIR_AUTO)
+        weir_grouped_knobs(choice.tile ? choice.tile : tile_of(e, k), k);
+    if (k[SPLIT] == WEIR_AUTO)
+        k[SPLIT] = choice.split;
+}
+
+static void vary(const struct weir_emit *e, const struct weir_gather *g,
+                 const struct weir_candidate *from, struct weir_variations *v)
+{
+    weir_vary(v, from, SPLIT, !from->knob[SPLIT]);
+    for (const struct weir_grouped_tile *t = weir_grouped_tiles; t->name; t++) {
+        struct weir_candidate c = *from;
+        weir_grouped_knobs(t, c.knob);
+        weir_vary(v, &c, SPLIT, from->knob[SPLIT]);
+        if (v->thorough)
+            weir_vary(v, &c, SPLIT, !from->knob[SPLIT]);
+    }
+}
+
+static enum weir_status emit(struct weir_emit *e, const struct weir_gather *g, const int *k)
+{
+    const struct weir_grouped_tile *tile = tile_of(e, k);
     struct weir_split s = {0};
-    if (choice.split)
+    if (k[SPLIT])
         s = weir_split_make(e, g);
     struct weir_emit_arg args[WEIR_LAUNCH_MAX_BUFS] = {g->a.arg, g->b.arg};
     struct weir_emit_launch l = {.label = g->hint, .n_args = 2, .args = args};
@@ -204,8 +255,16 @@ enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir
     l.local[0] = (size_t)(tile->cols / tile->per_col);
     l.local[1] = (size_t)(tile->rows / tile->per_row);
     l.local[2] = 1;
-    l.global[0] = (size_t)div_up(w.cols, tile->cols) * l.local[0];
-    l.global[1] = (size_t)div_up(w.rows, tile->rows) * l.local[1];
+    l.global[0] = (size_t)div_up(extent(g->col, 4), tile->cols) * l.local[0];
+    l.global[1] = (size_t)div_up(extent(g->row, 4), tile->rows) * l.local[1];
     weir_gather_launch(e, g, &s, &l, 1);
     return WEIR_OK;
 }
+
+const struct weir_contract_kernel weir_contract_grouped = {.name = "grouped",
+                                                           .knobs = knobs,
+                                                           .fits = fits,
+                                                           .wants = wants,
+                                                           .model = model,
+                                                           .vary = vary,
+                                                           .emit = emit};

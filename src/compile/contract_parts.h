@@ -53,31 +53,22 @@ void weir_gather_begin(struct weir_emit *e, const struct weir_gather *g, const s
 void weir_gather_launch(struct weir_emit *e, const struct weir_gather *g,
                         const struct weir_split *s, struct weir_emit_launch *l, int n);
 
-enum weir_status weir_gather_emit_wide(struct weir_emit *e, struct weir_gather *g);
 // Copies columns of b into panels of 16 vecs; g is changed to read those. Returns their distance.
 int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs);
 // An f32 copy of operand a, or b, if it is of 16 bits; g is changed to read that.
 void weir_gather_widen(struct weir_emit *e, struct weir_gather *g, bool b);
 void weir_bound_define(struct weir_strbuf *t, const struct weir_bound *b);
+// Drops loops of extent 1 and joins those that can be walked as one.
+void weir_gather_simplify(struct weir_gather *g);
 
-// Kernels for wide devices beside the general one; the first asks where g.bound.of is WEIR_BOUND_A
-// and a border would be needed otherwise.
-bool weir_window_fits(const struct weir_emit *e, const struct weir_gather *g);
-enum weir_status weir_gather_emit_window(struct weir_emit *e, const struct weir_gather *g);
-bool weir_block_fits(const struct weir_gather *g);
-enum weir_status weir_gather_emit_block(struct weir_emit *e, struct weir_gather *g);
-enum weir_status weir_gather_emit_grouped(struct weir_emit *e, const struct weir_gather *g);
+// The rows of weir_contract_kernels.
+extern const struct weir_contract_kernel weir_contract_window, weir_contract_border,
+    weir_contract_block, weir_contract_wide, weir_contract_engine, weir_contract_grouped;
 
 // How the kernels of grouped devices read an operand (CT_A_VECTOR, CT_B_VECTOR of contract_grouped.cl), and
 // whether a step may reach beyond the end of a chunk (CT_RAGGED).
 enum weir_gather_operand { WEIR_GATHER_A, WEIR_GATHER_B, WEIR_GATHER_OUT };
 int weir_gather_vector(const struct weir_gather *g, enum weir_gather_operand which);
 bool weir_gather_ragged(const struct weir_gather *g, int step);
-
-// The engine that multiplies these operands in fast mode; NULL: none does (contract_engine.c).
-const struct weir_engine *weir_engine_for(const struct weir_emit *e, const struct weir_gather *g);
-// UNSUPPORTED, and nothing written: no tile fits the device.
-enum weir_status weir_gather_emit_engine(struct weir_emit *e, const struct weir_gather *g,
-                                         const struct weir_engine *engine);
 
 #endif

@@ -49,6 +49,11 @@ struct weir_emit_epilogue {
     int n_args;
 };
 
+struct weir_contract_kernel;
+struct weir_forced;
+struct weir_seen;
+struct weir_tuning;
+
 struct weir_emit {
     weir_device *dev;            // for its capabilities
     struct weir_arena *arena;    // lives as long as the compilation
@@ -56,9 +61,13 @@ struct weir_emit {
     int n_in, n_out;             // n_out = v->n_parts
     const struct weir_operand *in, *out; // OPAQUE: contiguous, offset may be non-zero; out: contiguous
     const struct weir_emit_epilogue *epilogue; // CONTRACT only, or NULL
-    const char *tile;          // CONTRACT on grouped devices: the row of weir_grouped_tiles to take if
-                               // it fits; NULL = the writer's choice
     bool fast;                 // fast mode: any order of sums, operands rounded as its bound allows
+    // CONTRACT, which kernel to take (contract.h); all may be NULL.
+    const struct weir_tuning *tuning;  // what was measured
+    const struct weir_forced *forced;  // n_forced of them
+    int n_forced;
+    const struct weir_contract_kernel *const *kernels; // NULL: weir_contract_kernels
+    struct weir_seen *seen;            // receives what was asked
     struct weir_emit_state *state;
 };
 

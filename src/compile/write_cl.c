@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "compile/body.h"
 #include "compile/compile.h"
+#include "compile/tune.h"
 #include "device/kernel_text.h"
 
 static void fail(struct weir_emit *e, enum weir_status status)
@@ -99,6 +100,17 @@ void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
     weir_launch_add(e->state, &p);
 }
 
+static enum weir_status write_contraction(struct weir_emit *e)
+{
+    const enum weir_tune own = e->state->params->tune, tune = own ? own : e->dev->tune;
+    enum weir_status status = WEIR_OK;
+    if (tune == WEIR_TUNE_FULL && !e->dev->planned)
+        status = weir_tune(e);
+    if (tune != WEIR_TUNE_OFF)
+        e->tuning = weir_tuning_of(e->dev);
+    return status == WEIR_OK ? weir_contract_emit(e) : status;
+}
+
 static enum weir_status write_op(struct weir_emit_state *c, const struct weir_group *g)
 {
     weir_value *v = g->nodes[0];
@@ -113,7 +125,7 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     for (int i = 0; i < v->n_parts; i++)
         weir_result_of(c, v, i, &o[v->arity + i]);
     enum weir_status status =
-        v->op->cls == WEIR_OP_CONTRACT ? weir_contract_emit(&e) : weir_opaque_emit(&e);
+        v->op->cls == WEIR_OP_CONTRACT ? write_contraction(&e) : weir_opaque_emit(&e);
     return status == WEIR_OK ? c->status : status;
 }
 
@@ -125,6 +137,11 @@ static void write_prelude(const weir_device *dev, bool fast, const char *label, 
         weir_strbuf_puts(text, "#define WEIR_NO_VECTOR_DEREF\n");
     weir_strbuf_puts(text, weir_kernel_text("prelude.cl"));
     weir_strbuf_printf(text, "\n#line 1 \"%s\"\n", label ? label : "program");
+}
+
+void weir_kernel_prelude(struct weir_emit_state *c)
+{
+    write_prelude(c->dev, c->fast, c->params->label, &c->text);
 }
 
 enum weir_status weir_program_kernel_text(const struct weir_program *p, const char *kernel, struct weir_strbuf *out)
@@ -194,6 +211,6 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
 
 enum weir_status weir_write_cl(struct weir_emit_state *c)
 {
-    write_prelude(c->dev, c->fast, c->params->label, &c->text);
+    weir_kernel_prelude(c);
     return weir_write_groups(c);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "device/tuning.h"
 
 bool weir_device_has(const weir_device *dev, enum weir_cap cap)
 {
@@ -38,6 +39,7 @@ void weir_device_close(weir_device **dev)
     if ((*dev)->bytes_live > 0)
         weir_logf(&(*dev)->log, WEIR_LOG_WARN, "%s closed with %zu bytes of buffers alive",
                   (*dev)->info.name, (*dev)->bytes_live);
+    weir_tuning_destroy(&(*dev)->tuning);
     (*dev)->fns->destroy(*dev);
     *dev = NULL;
 }

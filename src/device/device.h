@@ -114,6 +114,8 @@ struct weir_device {
     bool poll;            // wait by polling (a quirk: the driver's own wait keeps a core busy)
     int threads;
     size_t bytes_live, bytes_peak; // of buffers; kept by the front end
+    enum weir_tune tune;
+    struct weir_tuning *tuning;    // what was measured (tuning.h); NULL: not read yet
     void *priv;           // the backend's own
 };
 

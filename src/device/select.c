@@ -139,6 +139,7 @@ static enum weir_status open_one(const struct weir_device_params *params, const 
     if (status != WEIR_OK)
         return status;
     dev->threads = params->threads > 0 ? params->threads : weir_cpu_count();
+    dev->tune = params->tune;
     if (params->cache_dir) {
         dev->cache_dir = strdup(params->cache_dir);
         if (!dev->cache_dir) {

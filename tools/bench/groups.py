@@ -212,7 +212,9 @@ def host(session):
 def off(session):
     """What a step costs without each part of the compiler, as a multiple of the step with all of them."""
     driver = next(iter(session.weirs))
-    parts = ("fusion", "plan", "recompute", "replay")
+    parts = ("fusion", "plan", "recompute", "replay", "tuner")
+    session.note("tuning, where that was not done before")
+    session.weir(driver, "model", "fashion-unet", "--tune", "full", repeats=1)
     times = {part: Row("off", f"fashion-unet without {part}") for part in parts}
     memory = {part: Row("off", f"  memory without {part}", "MB", 1e-6) for part in parts}
     for i in range(session.args.rounds):

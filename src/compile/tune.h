@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tuner: tries the candidates of a contraction's gathers on the device. Each must give the bits
+// of the host's loop nest first; then the fastest is kept (device/tuning.h), and later compilations
+// take it.
+#ifndef WEIR_COMPILE_TUNE_H
+#define WEIR_COMPILE_TUNE_H
+
+#include "compile/compile.h"
+#include "compile/contract.h"
+#include "device/tuning.h"
+
+struct weir_tune_event {
+    enum {
+        WEIR_TUNE_TRY,      // `candidate` is about to be built, and may take a driver down
+        WEIR_TUNE_REJECTED, // it does not build, or gives other bits
+        WEIR_TUNE_DONE,     // `row` is what is known now; measured here or earlier
+    } what;
+    uint64_t key;
+    const char *shape;
+    const char *candidate;
+    struct weir_tuned row;
+};
+
+// All zero means the defaults.
+struct weir_tuner {
+    bool thorough; // more candidates, and steps from the best of them to its neighbours
+    bool again;    // measure what is known too
+    int most;      // candidates of a gather at most (0 = no limit)
+    double run_s;  // of a timed run, which is several launches where they are short (0 = .01)
+    const struct weir_contract_kernel *const *kernels; // NULL = weir_contract_kernels
+    void (*event)(void *cookie, const struct weir_tune_event *event); // or NULL
+    void *cookie;
+};
+
+// Measures what is not known of the gathers of the contraction that `e` is about to write. A
+// candidate that fails is left out, so that this fails for reasons such as NOMEM only.
+enum weir_status weir_tune(const struct weir_emit *e);
+
+#endif
