@@ -5,8 +5,9 @@
 // p0 (CT_CHUNKS, CT_PARTIAL) chunk sums   ps (CT_PARTIAL) the running sum, where there are several
 // batches (else unused). first: this is the first batch; last: results go to the epilogue, else to
 // ps. chunks: how many chunk sums this batch has. Innermost columns: CT_COL3. Knobs:
-// contract_knobs.cl. CT_STEP 256: a work-item takes 256 results by vectors (wide, local 1); 1: one
-// result (grouped). Geometry: global = CT_PARTIAL / CT_STEP, rounded up.
+// contract_knobs.cl; CT_PARTIAL and CT_COL3 may be parameters, which CT_FOLD_INTS declares. CT_STEP 256:
+// a work-item takes 256 results by vectors (wide, local 1); 1: one result (grouped). Geometry: global =
+// CT_PARTIAL / CT_STEP, rounded up.
 #ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
 #endif
@@ -15,9 +16,12 @@
 #ifndef CT_STEP
 #define CT_STEP 256
 #endif
+#ifndef CT_FOLD_INTS
+#define CT_FOLD_INTS
+#endif
 
 kernel void CT_NAME(global const float *p0, ulong o0, global float *ps, ulong os CT_PARAMS,
-                    int chunks, int first, int last)
+                    int chunks, int first, int last CT_FOLD_INTS)
 {
     const CT_INT start = (CT_INT)get_global_id(0) * CT_STEP;
     const CT_INT end = min(start + CT_STEP, (CT_INT)CT_PARTIAL);
@@ -64,4 +68,5 @@ kernel void CT_NAME(global const float *p0, ulong o0, global float *ps, ulong os
         }
     }
 }
+#undef CT_FOLD_INTS
 #include "contract_end.cl"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packs the right operand of a contraction into panels that the wide kernel streams:
 //   dst[batch][panel][term][16 CT_VECS], columns beyond CT_COL3 zero.
-// Knobs (contract_knobs.cl): CT_COL3, CT_TERM*, CT_BATCH* with their strides in b.
+// Knobs (contract_knobs.cl): CT_COL3, CT_TERM*, CT_BATCH* with their strides in b. They may be names of
+// parameters, which CT_PACK_INTS declares; only CT_B_COL3 says 1 by its text. CT_TURN: terms lie next to
+// each other, and no square of 16 terms is in two of their runs.
 // Geometry: local 1, global = blocks of CT_STEP terms, panels, batches.
 #ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
@@ -12,13 +14,16 @@
 #ifndef CT_STEP
 #define CT_STEP 16
 #endif
+#ifndef CT_PACK_INTS
+#define CT_PACK_INTS
+#endif
 #define CT_TERM_AT(k)                                                                      \
     ((k) % CT_TERM3 * CT_B_TERM3 + (k) / CT_TERM3 % CT_TERM2 * CT_B_TERM2 +                \
      (k) / (CT_TERM3 * CT_TERM2) % CT_TERM1 * CT_B_TERM1 +                                 \
      (k) / (CT_TERM3 * CT_TERM2 * CT_TERM1) * CT_B_TERM0)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1)
+void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1 CT_PACK_INTS)
 {
     const CT_INT k = (CT_INT)get_global_id(0) * CT_STEP;
     const CT_INT panel = get_global_id(1), z = get_global_id(2);
@@ -31,8 +36,15 @@ void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1)
     const int terms = min((CT_INT)CT_STEP, CT_TERMS - k);
 
 #if CT_B_COL3 == 1
+    CT_INT at = CT_TERM_AT(k);
+    int run = CT_TERM3 - (int)(k % CT_TERM3); // terms until the next one is elsewhere
     for (int i = 0; i < terms; i++) {
-        global const CT_B_T *s = src + CT_TERM_AT(k + i);
+        global const CT_B_T *s = src + at;
+        at += CT_B_TERM3;
+        if (--run == 0) {
+            run = CT_TERM3;
+            at = CT_TERM_AT(k + i + 1);
+        }
         if (left == 16 * CT_VECS) {
 #pragma unroll
             for (int v = 0; v < CT_VECS; v++)
@@ -45,7 +57,7 @@ void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1)
 #else
     float square[CT_STEP * 16]; // stays in L1
     for (int v = 0; v < CT_VECS; v++) {
-#if CT_STEP == 16 && CT_B_TERM3 == 1 && (CT_TERM3 % 16 == 0 || CT_TERM3 == CT_TERMS)
+#ifdef CT_TURN
         if (terms == 16) { // terms lie next to each other: a square is turned round in registers
             float16 r[16];
 #pragma unroll
@@ -88,4 +100,6 @@ void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1)
 #endif
 }
 #undef CT_TERM_AT
+#undef CT_PACK_INTS
+#undef CT_TURN
 #include "contract_end.cl"

@@ -38,8 +38,7 @@ static void define(struct weir_strbuf *t, const char *name, int i, int64_t value
     weir_strbuf_printf(t, "#define CT_%s%d (%lld)\n", name, i, (long long)value);
 }
 
-// How an operand of 16 bits is read; contract_knobs.cl has floats.
-static void define_type(struct weir_strbuf *t, char which, enum weir_dtype dtype)
+void weir_gather_define_type(struct weir_strbuf *t, char which, enum weir_dtype dtype)
 {
     static const char *const loads[][2] = {{"LOAD", "ld"}, {"LOAD4", "ld4"}, {"LOAD16", "ldv"}};
     if (!weir_is_storage(dtype))
@@ -50,8 +49,7 @@ static void define_type(struct weir_strbuf *t, char which, enum weir_dtype dtype
                            weir_dtype_name(dtype));
 }
 
-// The farthest element that the gather touches in any operand.
-static bool needs_long(const struct weir_gather *g)
+bool weir_gather_needs_long(const struct weir_gather *g)
 {
     const struct {
         const struct weir_axis *x;
@@ -79,9 +77,9 @@ void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g)
         weir_strbuf_printf(t, "%lld)\n", (long long)g->cut[g->chunks - 1]);
     }
     weir_strbuf_printf(t, "#define CT_NAME $K\n#define CT_INT %s\n",
-                       needs_long(g) ? "long" : "int");
-    define_type(t, 'A', g->a.arg.dtype);
-    define_type(t, 'B', g->b.arg.dtype);
+                       weir_gather_needs_long(g) ? "long" : "int");
+    weir_gather_define_type(t, 'A', g->a.arg.dtype);
+    weir_gather_define_type(t, 'B', g->b.arg.dtype);
     for (int i = 0; i < 4; i++) {
         define(t, "ROW", i, g->row[i].n);
         define(t, "A_ROW", i, g->row[i].a);
@@ -161,11 +159,19 @@ static void launch_fold(struct weir_emit *e, const struct weir_split *s, int64_t
                                  .args = args,
                                  .n_ints = 3,
                                  .ints = {(int32_t)n, chunk == 0, chunk + n == chunks}};
+    bool large = s->results * s->batch > INT32_MAX / 2;
     struct weir_strbuf t = {0};
     weir_strbuf_printf(&t, "#define CT_NAME $K\n#define CT_STEP %d\n#define CT_INT %s\n", step,
-                       s->results * s->batch > INT32_MAX / 2 ? "long" : "int");
-    define1(&t, "PARTIAL", s->results);
-    define1(&t, "COL3", last_extent(e));
+                       large ? "long" : "int");
+    if (e->epilogue || large) {
+        define1(&t, "PARTIAL", s->results);
+        define1(&t, "COL3", last_extent(e));
+    } else { // one kernel for all: a driver takes longer to compile it than to run it a hundred times
+        weir_strbuf_puts(&t, "#define CT_FOLD_INTS , int partial, int columns\n"
+                             "#define CT_PARTIAL partial\n#define CT_COL3 columns\n");
+        l.ints[l.n_ints++] = (int32_t)s->results;
+        l.ints[l.n_ints++] = (int32_t)last_extent(e);
+    }
     define_results(e, &t, &l);
     weir_strbuf_puts(&t, weir_kernel_text("contract_fold.cl"));
     l.kernel = weir_emit_kernel_buf(e, "fold", &t);

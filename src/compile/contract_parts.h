@@ -44,6 +44,10 @@ bool weir_split_possible(const struct weir_emit *e, const struct weir_gather *g)
 // With scratch for the chunk sums.
 struct weir_split weir_split_make(struct weir_emit *e, const struct weir_gather *g);
 
+// Whether an index of any operand may be too large for int.
+bool weir_gather_needs_long(const struct weir_gather *g);
+// How operand `which` ('A', 'B') is read where it has 16 bits; contract_knobs.cl has floats.
+void weir_gather_define_type(struct weir_strbuf *t, char which, enum weir_dtype dtype);
 // The knobs of contract_knobs.cl for this gather.
 void weir_gather_define(struct weir_strbuf *t, const struct weir_gather *g);
 // Adds what a main kernel's text and launch need beside its tile: results, or chunk sums if split.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels and launches of one gather on wide devices (CPUs). The right operand is packed into
-// panels unless it streams well as it lies. Long sums with few outputs are split.
+// panels (contract_pack.c) unless it streams well as it lies. Long sums with few outputs are split.
 #include <stdlib.h>
 
 #include "compile/contract_parts.h"
@@ -104,53 +104,6 @@ int weir_wide_tiles(int64_t rows_h, int64_t rows_w, int64_t cols, int64_t run, b
                 dst[n++] = t;
         }
     return n;
-}
-
-int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs)
-{
-    const int step = 16;
-    int64_t width = 16 * vecs, panels = div_up(g->col[3].n, width), terms = extent(g->term, 4);
-    struct weir_gather p = *g; // a batch axis along which b stands still needs one copy
-    for (int i = 0; i < 6; i++)
-        if (p.batch[i].b == 0)
-            p.batch[i].n = 1;
-    for (int i = 0; i < 4; i++) // the texts of equal packings are equal
-        p.row[i] = (struct weir_axis){.n = 1};
-    for (int i = 0; i < 4; i++)
-        p.term[i].a = p.col[i].o = 0;
-    for (int i = 0; i < 6; i++)
-        p.batch[i].a = p.batch[i].o = 0;
-    p.a0 = p.o0 = 0;
-    p.a.arg.dtype = WEIR_F32;
-    p.cut = NULL;
-    int64_t z = extent(p.batch, 6), size = z * panels * terms * width;
-    struct weir_strbuf t = {0};
-    weir_gather_define(&t, &p);
-    weir_strbuf_printf(&t, "#define CT_VECS %d\n#define CT_STEP %d\n", vecs, step);
-    weir_strbuf_puts(&t, weir_kernel_text("contract_pack.cl"));
-    struct weir_emit_arg args[2] = {g->b.arg, {weir_emit_scratch(e, WEIR_F32, size), WEIR_F32, 0}};
-    struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "pack", &t),
-                                 .label = "pack",
-                                 .n_args = 2,
-                                 .args = args,
-                                 .global = {(size_t)div_up(terms, step), (size_t)panels, (size_t)z},
-                                 .local = {1, 1, 1}};
-    weir_emit_launch(e, &l);
-    g->b = (struct weir_gather_source){args[1], true};
-    g->b0 = 0;
-    int64_t stride = width;
-    for (int i = 3; i >= 0; i--) {
-        g->term[i].b = stride;
-        stride *= g->term[i].n;
-    }
-    stride *= panels;
-    for (int i = 5; i >= 0; i--) {
-        if (g->batch[i].b == 0)
-            continue;
-        g->batch[i].b = stride;
-        stride *= g->batch[i].n;
-    }
-    return terms * width; // from panel to panel
 }
 
 // True if columns of b are floats side by side, so that whole panels of them can be read.
