@@ -17,14 +17,7 @@ static inline void AT_FN(turn)(global const float *x, int first, AT_INT row, AT_
             for (int i = 0; i < 16; i++)
                 r[i] = AT_LOAD16(x + (AT_INT)min(first + 16 * t + i, AT_QUERIES - 1) * row + d * col,
                                  col);
-#pragma unroll
-            WEIR_TURN16(r, 8)
-#pragma unroll
-            WEIR_TURN16(r, 4)
-#pragma unroll
-            WEIR_TURN16(r, 2)
-#pragma unroll
-            WEIR_TURN16(r, 1)
+            weir_turn16(r);
 #pragma unroll
             for (int i = 0; i < 16; i++)
                 to[(d + i) * AT_VECS + t] = r[i];

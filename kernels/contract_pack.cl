@@ -65,14 +65,7 @@ void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1 CT_PA
                 r[n] = 16 * v + n < left
                     ? CT_B_LOAD16(src + (16 * v + n) * CT_B_COL3 + CT_TERM_AT(k))
                     : (float16)(0.0f);
-#pragma unroll
-            WEIR_TURN16(r, 8)
-#pragma unroll
-            WEIR_TURN16(r, 4)
-#pragma unroll
-            WEIR_TURN16(r, 2)
-#pragma unroll
-            WEIR_TURN16(r, 1)
+            weir_turn16(r);
 #pragma unroll
             for (int i = 0; i < 16; i++)
                 WEIR_STORE16(dst + 16 * (i * CT_VECS + v), r[i]);

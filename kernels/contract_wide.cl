@@ -10,6 +10,8 @@
 // CT_BLOCK tiles of rows go through all panels before the next ones: their part of a, and a panel,
 // stay in the cache of a core.
 // A work-item takes CT_REPEAT tiles, one after the other, where a tile alone is little work.
+// CT_OWN_PANEL: a column's terms lie next to each other in b, and a work-item that takes all tiles of a
+// panel turns it round first, into private memory; whole squares of 16 terms, one term loop.
 // Geometry: local 1; global = (tiles of rows x panels) / CT_REPEAT rounded up, outer columns,
 // batches (x chunks if CT_SPLIT).
 #ifndef WEIR_FAST
@@ -26,6 +28,19 @@
 #ifndef CT_BLOCK
 #define CT_BLOCK 1
 #endif
+#ifdef CT_OWN_PANEL
+#include "turn16.cl"
+#define CT_B_TYPE private const float16
+#define CT_B_STEP CT_VECS
+#define CT_B_VECTOR(p, v) (p)[v]
+#define CT_B_RUN(k0, k1, k2, k3) own + (k3) * CT_VECS
+#else
+#define CT_B_TYPE global const CT_B_T
+#define CT_B_STEP CT_B_TERM3
+#define CT_B_VECTOR(p, v) CT_B_LOAD16((p) + 16 * (v))
+#define CT_B_RUN(k0, k1, k2, k3) \
+    b + (k0) * CT_B_TERM0 + (k1) * CT_B_TERM1 + (k2) * CT_B_TERM2 + (k3) * CT_B_TERM3
+#endif
 #define CT_TILE (CT_TILE_H * CT_TILE_W)
 #define CT_TILES                                                                          \
     (CT_ROW0 * CT_ROW1 * CT_DIV_UP(CT_ROW2, CT_TILE_H) * CT_DIV_UP(CT_ROW3, CT_TILE_W))
@@ -33,7 +48,7 @@
 #define CT_O_AT(r) ((r) / CT_TILE_W * CT_O_ROW2 + (r) % CT_TILE_W * CT_O_ROW3)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS
+void CT_NAME(global const float *p0, ulong o0, global const CT_B_T *p1, ulong o1 CT_PARAMS
 #if CT_SPLIT
              , int first_chunk
 #endif
@@ -44,7 +59,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const CT_INT z = get_global_id(2);
     CT_BATCH_OF(z);
     global const float *a0 = p0 + o0 + CT_A + CT_AT_BATCH(A);
-    global const float *b0 = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
+    global const CT_B_T *b0 = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
         CT_AT_BATCH(B);
     CT_INT out0 = CT_O + c0 * CT_O_COL0 + c1 * CT_O_COL1 + c2 * CT_O_COL2 + CT_AT_BATCH(O);
 #if CT_SPLIT
@@ -54,6 +69,23 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
     const int chunk = 0, end_chunk = CT_CHUNKS;
 #endif
     const CT_INT from = (CT_INT)get_global_id(0) * CT_REPEAT, all = (CT_INT)CT_TILES * CT_PANELS;
+#ifdef CT_OWN_PANEL
+    float16 own[CT_TERMS * CT_VECS];
+    const int left = CT_COL3 - (int)get_global_id(0) * (16 * CT_VECS);
+    b0 += (CT_INT)get_global_id(0) * (16 * CT_VECS) * CT_B_COL3;
+    for (int v = 0; v < CT_VECS; v++)
+        for (int i = 0; i < CT_TERMS; i += 16) {
+            float16 r[16];
+#pragma unroll
+            for (int n = 0; n < 16; n++)
+                r[n] = 16 * v + n < left ? CT_B_LOAD16(b0 + (16 * v + n) * CT_B_COL3 + i)
+                                         : (float16)(0.0f);
+            weir_turn16(r);
+#pragma unroll
+            for (int j = 0; j < 16; j++)
+                own[(i + j) * CT_VECS + v] = r[j];
+        }
+#endif
     for (CT_INT item = from; item < min(from + CT_REPEAT, all); item++) {
         const CT_INT first = item / (CT_BLOCK * CT_PANELS) * CT_BLOCK;
         const CT_INT tiles = min((CT_INT)CT_BLOCK, (CT_INT)CT_TILES - first);
@@ -68,7 +100,9 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
         const CT_INT r2 = min(th * CT_TILE_H, (CT_INT)(CT_ROW2 - CT_TILE_H));
         global const float *a =
             a0 + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 + r3 * CT_A_ROW3;
-        global const float *b = b0 + panel * CT_PANEL;
+#ifndef CT_OWN_PANEL
+        global const CT_B_T *b = b0 + panel * CT_PANEL;
+#endif
         const CT_INT out = out0 + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + r2 * CT_O_ROW2 + r3 * CT_O_ROW3 +
             panel * (16 * CT_VECS) * CT_O_COL3;
 
@@ -95,13 +129,12 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                 const int run = min((CT_INT)(CT_TERM3 - k3), end - k);
                 global const float *pa =
                     a + k0 * CT_A_TERM0 + k1 * CT_A_TERM1 + k2 * CT_A_TERM2 + k3 * CT_A_TERM3;
-                global const float *pb =
-                    b + k0 * CT_B_TERM0 + k1 * CT_B_TERM1 + k2 * CT_B_TERM2 + k3 * CT_B_TERM3;
+                CT_B_TYPE *pb = CT_B_RUN(k0, k1, k2, k3);
                 for (int i = 0; i < run; i++) {
                     float16 bv[CT_VECS];
 #pragma unroll
                     for (int v = 0; v < CT_VECS; v++)
-                        bv[v] = WEIR_LOAD16(pb + 16 * v);
+                        bv[v] = CT_B_VECTOR(pb, v);
 #pragma unroll
                     for (int r = 0; r < CT_TILE; r++) {
                         const float16 av = (float16)(pa[CT_A_AT(r)]);
@@ -110,7 +143,7 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
                             acc[r * CT_VECS + v] = CT_FMA16(av, bv[v], acc[r * CT_VECS + v]);
                     }
                     pa += CT_A_TERM3;
-                    pb += CT_B_TERM3;
+                    pb += CT_B_STEP;
                 }
                 k += run;
                 k3 += run;
@@ -160,4 +193,9 @@ void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 
 #undef CT_TILES
 #undef CT_A_AT
 #undef CT_O_AT
+#undef CT_OWN_PANEL
+#undef CT_B_TYPE
+#undef CT_B_STEP
+#undef CT_B_VECTOR
+#undef CT_B_RUN
 #include "contract_end.cl"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A 16 x 16 square of floats in sixteen registers turned round: rows d apart exchange blocks of d.
+#ifndef WEIR_TURN16_FN
+#define WEIR_TURN16_FN
 #ifndef WEIR_TURN16
 #define WEIR_TURN8(a, b) x = (float16)(a.lo, b.lo), y = (float16)(a.hi, b.hi)
 #define WEIR_TURN4(a, b)                                      \
@@ -21,4 +23,17 @@
             r[i] = x;                                         \
             r[i + d] = y;                                     \
         }
+#endif
+
+static inline void weir_turn16(float16 *r)
+{
+#pragma unroll
+    WEIR_TURN16(r, 8)
+#pragma unroll
+    WEIR_TURN16(r, 4)
+#pragma unroll
+    WEIR_TURN16(r, 2)
+#pragma unroll
+    WEIR_TURN16(r, 1)
+}
 #endif

@@ -163,13 +163,33 @@ static int64_t repeat_of(const struct weir_emit *e, const struct weir_gather *g,
 
 enum { H, W, V, PACK, SPLIT, BLOCK, REPEAT };
 static const char *const knobs[] = {"h", "w", "v", "pack", "split", "block", "repeat", NULL};
+// PACK: b is read where it lies, from panels packed by a kernel before, or each work-item turns its own
+// panel round.
+enum { IN_PLACE, PACKED, OWN };
+
+// True if a work-item can keep a panel of b that it turns round itself: the terms of a column lie next to
+// each other, and the panel stays in a core's cache.
+static bool may_turn(const struct weir_gather *g, int vecs)
+{
+    const struct weir_axis *term = &g->term[3];
+    return g->col[3].b != 1 && term->b == 1 && extent(g->term, 3) == 1 && term->n % 16 == 0 &&
+           term->n * 64 * vecs <= WEIR_CORE_CACHE / 16;
+}
+
+// Few rows: a launch more costs more than what several items might share.
+static bool pays_to_turn(const struct weir_emit *e, const struct weir_gather *g, int vecs)
+{
+    int64_t items = div_up(g->col[3].n, 16 * vecs) * extent(g->batch, 6);
+    return extent(g->row, 4) <= 512 && items >= e->dev->info.caps.compute_units;
+}
 
 // The kernel for one run of columns of the gather (all of them, whole panels, or what is left).
 static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct weir_split *s,
                         const int *k, int vecs, struct weir_emit_launch *l)
 {
     int64_t panel = 16 * vecs;
-    if (k[PACK] || !readable(&g))
+    bool own = k[PACK] == OWN;
+    if (k[PACK] == PACKED || (!own && !readable(&g)))
         panel = weir_gather_pack(e, &g, vecs);
     l->args[l->n_args++] = g.a.arg;
     l->args[l->n_args++] = g.b.arg;
@@ -180,11 +200,13 @@ static void wide_kernel(struct weir_emit *e, struct weir_gather g, const struct 
     int64_t tiles = g.row[0].n * g.row[1].n * div_up(g.row[2].n, k[H]) * div_up(g.row[3].n, k[W]);
     int64_t block = k[BLOCK] == WEIR_AUTO ? block_of(&g, k[H], k[W], tiles) : k[BLOCK];
     define1(&t, "PANEL", panel);
-    define1(&t, "BLOCK", block < tiles ? block : tiles);
+    define1(&t, "BLOCK", block < tiles && !own ? block : tiles);
+    int64_t panel_tiles = tiles;
     tiles *= div_up(g.col[3].n, 16 * vecs);
     int64_t repeat =
         k[REPEAT] == WEIR_AUTO ? repeat_of(e, &g, tiles, s, k[H] * k[W], vecs) : k[REPEAT];
-    repeat = repeat < tiles ? repeat : tiles;
+    repeat = own ? panel_tiles : repeat < tiles ? repeat : tiles;
+    weir_strbuf_puts(&t, own ? "#define CT_OWN_PANEL 1\n" : "");
     define1(&t, "REPEAT", repeat);
     weir_strbuf_puts(&t, weir_kernel_text("contract_wide.cl"));
     l->kernel = weir_emit_kernel_buf(e, g.hint, &t);
@@ -216,7 +238,9 @@ static bool fits(const struct weir_emit *e, const struct weir_gather *g, const i
         spare -= g->col[i].n != 1;
     bool tile = (k[H] == WEIR_AUTO && k[W] == WEIR_AUTO && k[V] == WEIR_AUTO) ||
                 weir_wide_tile_fits(k[H], k[W], k[V], g->row[2].n, g->row[3].n);
-    bool pack = k[PACK] == WEIR_AUTO || (k[PACK] == 0 ? in_order(g) : spare >= 0);
+    bool pack = k[PACK] == WEIR_AUTO || (k[PACK] == IN_PLACE ? in_order(g) : spare >= 0);
+    if (k[PACK] == OWN)
+        pack = pack && k[SPLIT] < 1 && may_turn(g, k[V] == WEIR_AUTO ? 1 : k[V]);
     return weir_device_has(e->dev, WEIR_CAP_WIDE) && g->bound.of == WEIR_BOUND_NONE && tile &&
            pack && (k[SPLIT] < 1 || weir_split_possible(e, g)) && k[BLOCK] != 0 && k[REPEAT] != 0;
 }
@@ -238,12 +262,6 @@ static bool pays_to_split(const struct weir_emit *e, const struct weir_gather *g
 
 static void model(const struct weir_emit *e, const struct weir_gather *g, int *k)
 {
-    if (k[PACK] == WEIR_AUTO) {
-        struct weir_gather t = *g;
-        if (!readable(&t))
-            outer_columns_to_batch(&t);
-        k[PACK] = !in_order(&t) || pays_to_pack(&t);
-    }
     if (k[V] == WEIR_AUTO) {
         // Of tiles that cost the same, one along a row of pixels is faster where the row is long
         // and the terms walk forward (3-5 % on PoCL), one down a column elsewhere.
@@ -254,8 +272,17 @@ static void model(const struct weir_emit *e, const struct weir_gather *g, int *k
         k[W] = tile.tw;
         k[V] = tile.vecs;
     }
+    if (k[PACK] == WEIR_AUTO) {
+        struct weir_gather t = *g;
+        if (!readable(&t))
+            outer_columns_to_batch(&t);
+        k[PACK] = in_order(&t) && !pays_to_pack(&t) ? IN_PLACE : PACKED;
+        if (k[PACK] == PACKED && k[SPLIT] < 1 && !weir_split_possible(e, g) &&
+            may_turn(&t, k[V]) && pays_to_turn(e, &t, k[V]))
+            k[PACK] = OWN;
+    }
     if (k[SPLIT] == WEIR_AUTO)
-        k[SPLIT] = weir_split_possible(e, g) && pays_to_split(e, g, k);
+        k[SPLIT] = k[PACK] != OWN && weir_split_possible(e, g) && pays_to_split(e, g, k);
 }
 
 static void vary(const struct weir_emit *e, const struct weir_gather *g,
@@ -266,7 +293,9 @@ static void vary(const struct weir_emit *e, const struct weir_gather *g,
     int n =
         weir_wide_tiles(g->row[2].n, g->row[3].n, g->col[3].n, g->term[3].n, v->thorough, tiles);
     weir_vary(v, from, SPLIT, !from->knob[SPLIT]);
-    weir_vary(v, from, PACK, !from->knob[PACK]);
+    for (int pack = IN_PLACE; pack <= OWN; pack++)
+        if (pack != from->knob[PACK])
+            weir_vary(v, from, PACK, pack);
     for (int i = 0; i < n; i++) {
         struct weir_candidate c = *from;
         c.knob[H] = tiles[i].th;
