@@ -14,6 +14,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 #endif
 #include "vector16.cl"
+#include "place.cl"
 #include "contract_knobs.cl"
 #ifndef CT_ROWS
 #define CT_ROWS CT_TILE_W
@@ -36,21 +37,21 @@
          k += run, k3 = 0, k2++, k1 += k2 == CT_TERM2, k2 = k2 == CT_TERM2 ? 0 : k2,        \
                 k0 += k1 == CT_TERM1, k1 = k1 == CT_TERM1 ? 0 : k1)
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+WEIR_KERNEL_LARGE
 void CT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS
 #if CT_SPLIT
              , int first_chunk
 #endif
-             )
+             WEIR_PLACE)
 {
-    CT_INT t = get_global_id(0);
+    CT_INT t = WEIR_AT(0);
     const CT_INT part = t % CT_DIV_UP(CT_ROW3, CT_ROWS);
     t /= CT_DIV_UP(CT_ROW3, CT_ROWS);
     const CT_INT r2 = t % CT_ROW2, r1 = t / CT_ROW2 % CT_ROW1, r0 = t / (CT_ROW2 * CT_ROW1);
     const CT_INT r3 = min(part * CT_ROWS, (CT_INT)(CT_ROW3 - CT_ROWS));
-    const int q_first = get_global_id(1) * CT_ACROSS;
+    const int q_first = WEIR_AT(1) * CT_ACROSS;
     const int q_end = min(q_first + CT_ACROSS, (int)CT_ALL_PANELS);
-    const CT_INT z = get_global_id(2);
+    const CT_INT z = WEIR_AT(2);
     CT_BATCH_OF(z);
     global const float *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + r1 * CT_A_ROW1 + r2 * CT_A_ROW2 +
         r3 * CT_A_ROW3 + CT_AT_BATCH(A);

@@ -12,6 +12,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 #endif
 #include "vector16.cl"
+#include "place.cl"
 #include "contract_knobs.cl"
 #ifndef CT_STEP
 #define CT_STEP 256
@@ -20,10 +21,10 @@
 #define CT_FOLD_INTS
 #endif
 
-kernel void CT_NAME(global const float *p0, ulong o0, global float *ps, ulong os CT_PARAMS,
-                    int chunks, int first, int last CT_FOLD_INTS)
+WEIR_KERNEL void CT_NAME(global const float *p0, ulong o0, global float *ps, ulong os CT_PARAMS,
+                    int chunks, int first, int last CT_FOLD_INTS WEIR_PLACE)
 {
-    const CT_INT start = (CT_INT)get_global_id(0) * CT_STEP;
+    const CT_INT start = (CT_INT)WEIR_AT(0) * CT_STEP;
     const CT_INT end = min(start + CT_STEP, (CT_INT)CT_PARTIAL);
     p0 += o0;
     ps += os;

@@ -10,6 +10,7 @@
 #endif
 #include "vector16.cl"
 #include "turn16.cl"
+#include "place.cl"
 #include "contract_knobs.cl"
 #ifndef CT_STEP
 #define CT_STEP 16
@@ -22,11 +23,11 @@
      (k) / (CT_TERM3 * CT_TERM2) % CT_TERM1 * CT_B_TERM1 +                                 \
      (k) / (CT_TERM3 * CT_TERM2 * CT_TERM1) * CT_B_TERM0)
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1 CT_PACK_INTS)
+WEIR_KERNEL_ALONE
+void CT_NAME(global const CT_B_T *p0, ulong o0, global float *p1, ulong o1 CT_PACK_INTS WEIR_PLACE)
 {
-    const CT_INT k = (CT_INT)get_global_id(0) * CT_STEP;
-    const CT_INT panel = get_global_id(1), z = get_global_id(2);
+    const CT_INT k = (CT_INT)WEIR_AT(0) * CT_STEP;
+    const CT_INT panel = WEIR_AT(1), z = WEIR_AT(2);
     CT_BATCH_OF(z);
     global const CT_B_T *src = p0 + o0 + CT_B + CT_AT_BATCH(B) +
         panel * (16 * CT_VECS) * CT_B_COL3;

@@ -8,6 +8,7 @@
 // PAD_FLAT 1: one work-item an element of a row (grouped); global = PAD_OUT2 C rounded up,
 //             PAD_OUT1 PAD_OUT0, N.
 #include "vector16.cl"
+#include "place.cl"
 #ifndef PAD_NAME
 #define PAD_NAME contract_pad
 #define PAD_FLAT 0
@@ -39,9 +40,9 @@
 #define PAD_INSIDE(i, k) ((i) >= 0 && (i) % PAD_STEP##k == 0 && (i) / PAD_STEP##k < PAD_IN##k)
 
 #if PAD_FLAT
-kernel void PAD_NAME(global const PAD_T *p0, ulong o0, global float *p1, ulong o1)
+WEIR_KERNEL void PAD_NAME(global const PAD_T *p0, ulong o0, global float *p1, ulong o1 WEIR_PLACE)
 {
-    const PAD_INT i = get_global_id(0), z = get_global_id(1), n = get_global_id(2);
+    const PAD_INT i = WEIR_AT(0), z = WEIR_AT(1), n = WEIR_AT(2);
     if (i >= PAD_OUT2 * PAD_C)
         return;
     const PAD_INT d = z / PAD_OUT1 - PAD_LO0, h = z % PAD_OUT1 - PAD_LO1, w = i / PAD_C - PAD_LO2;
@@ -53,13 +54,13 @@ kernel void PAD_NAME(global const PAD_T *p0, ulong o0, global float *p1, ulong o
     p1[o1 + (n * (PAD_OUT0 * PAD_OUT1) + z) * (PAD_OUT2 * PAD_C) + i] = x;
 }
 #else
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void PAD_NAME(global const PAD_T *p0, ulong o0, global float *p1, ulong o1)
+WEIR_KERNEL_ALONE
+void PAD_NAME(global const PAD_T *p0, ulong o0, global float *p1, ulong o1 WEIR_PLACE)
 {
-    const PAD_INT h = (PAD_INT)get_global_id(0) - PAD_LO1, d = (PAD_INT)get_global_id(1) - PAD_LO0;
-    const PAD_INT n = get_global_id(2);
+    const PAD_INT h = (PAD_INT)WEIR_AT(0) - PAD_LO1, d = (PAD_INT)WEIR_AT(1) - PAD_LO0;
+    const PAD_INT n = WEIR_AT(2);
     global float *dst = p1 + o1 +
-        ((n * PAD_OUT0 + get_global_id(1)) * PAD_OUT1 + get_global_id(0)) * (PAD_OUT2 * PAD_C);
+        ((n * PAD_OUT0 + WEIR_AT(1)) * PAD_OUT1 + WEIR_AT(0)) * (PAD_OUT2 * PAD_C);
     const bool inside = PAD_INSIDE(d, 0) && PAD_INSIDE(h, 1);
     global const PAD_T *src = p0 + o0 + PAD_START + n * PAD_STRIDE_N;
     if (inside)

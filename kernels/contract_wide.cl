@@ -18,6 +18,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 #endif
 #include "vector16.cl"
+#include "place.cl"
 #include "contract_knobs.cl"
 #ifndef CT_TILE_H
 #define CT_TILE_H 1
@@ -47,16 +48,16 @@
 #define CT_A_AT(r) ((r) / CT_TILE_W * CT_A_ROW2 + (r) % CT_TILE_W * CT_A_ROW3)
 #define CT_O_AT(r) ((r) / CT_TILE_W * CT_O_ROW2 + (r) % CT_TILE_W * CT_O_ROW3)
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+WEIR_KERNEL_LARGE
 void CT_NAME(global const float *p0, ulong o0, global const CT_B_T *p1, ulong o1 CT_PARAMS
 #if CT_SPLIT
              , int first_chunk
 #endif
-             )
+             WEIR_PLACE)
 {
-    CT_INT t = get_global_id(1);
+    CT_INT t = WEIR_AT(1);
     const CT_INT c2 = t % CT_COL2, c1 = t / CT_COL2 % CT_COL1, c0 = t / (CT_COL2 * CT_COL1);
-    const CT_INT z = get_global_id(2);
+    const CT_INT z = WEIR_AT(2);
     CT_BATCH_OF(z);
     global const float *a0 = p0 + o0 + CT_A + CT_AT_BATCH(A);
     global const CT_B_T *b0 = p1 + o1 + CT_B + c0 * CT_B_COL0 + c1 * CT_B_COL1 + c2 * CT_B_COL2 +
@@ -68,11 +69,11 @@ void CT_NAME(global const float *p0, ulong o0, global const CT_B_T *p1, ulong o1
 #else
     const int chunk = 0, end_chunk = CT_CHUNKS;
 #endif
-    const CT_INT from = (CT_INT)get_global_id(0) * CT_REPEAT, all = (CT_INT)CT_TILES * CT_PANELS;
+    const CT_INT from = (CT_INT)WEIR_AT(0) * CT_REPEAT, all = (CT_INT)CT_TILES * CT_PANELS;
 #ifdef CT_OWN_PANEL
     float16 own[CT_TERMS * CT_VECS];
-    const int left = CT_COL3 - (int)get_global_id(0) * (16 * CT_VECS);
-    b0 += (CT_INT)get_global_id(0) * (16 * CT_VECS) * CT_B_COL3;
+    const int left = CT_COL3 - (int)WEIR_AT(0) * (16 * CT_VECS);
+    b0 += (CT_INT)WEIR_AT(0) * (16 * CT_VECS) * CT_B_COL3;
     for (int v = 0; v < CT_VECS; v++)
         for (int i = 0; i < CT_TERMS; i += 16) {
             float16 r[16];

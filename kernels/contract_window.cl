@@ -16,6 +16,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 #endif
 #include "vector16.cl"
+#include "place.cl"
 #include "contract_knobs.cl"
 #ifndef CT_DOWN
 #define CT_DOWN 1
@@ -34,17 +35,17 @@
 #define CT_WIN2 ((CT_ROW3 - 1) * CT_STRIDE2 + CT_ABS(CT_REACH(2)) + 1)
 #define CT_C CT_TERM3
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void CT_NAME(global const CT_A_T *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS)
+WEIR_KERNEL_LARGE
+void CT_NAME(global const CT_A_T *p0, ulong o0, global const float *p1, ulong o1 CT_PARAMS WEIR_PLACE)
 {
-    CT_INT t = get_global_id(0);
+    CT_INT t = WEIR_AT(0);
     const CT_INT down = t % CT_DIV_UP(CT_ROW2, CT_DOWN) * CT_DOWN;
     t /= CT_DIV_UP(CT_ROW2, CT_DOWN);
     const CT_INT r1 = t % CT_ROW1, r0 = t / CT_ROW1;
     const CT_INT down_end = min((CT_INT)(down + CT_DOWN), (CT_INT)CT_ROW2);
-    const CT_INT q_first = (CT_INT)get_global_id(1) * CT_ACROSS;
+    const CT_INT q_first = (CT_INT)WEIR_AT(1) * CT_ACROSS;
     const CT_INT q_end = min((CT_INT)(q_first + CT_ACROSS), (CT_INT)CT_PANELS);
-    const CT_INT z = get_global_id(2);
+    const CT_INT z = WEIR_AT(2);
     global const CT_A_T *a = p0 + o0 + CT_A + r0 * CT_A_ROW0 + z * CT_A_BATCH5;
     global const float *b = p1 + o1 + CT_B + z * CT_B_BATCH5;
     const CT_INT out = CT_O + r0 * CT_O_ROW0 + r1 * CT_O_ROW1 + z * CT_O_BATCH5;

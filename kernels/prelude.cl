@@ -4,6 +4,7 @@
 // (lanes: 0 and -1).
 #include "scalar.h"
 #include "vector16.cl"
+#include "place.cl"
 
 #ifdef WEIR_NO_VECTOR_DEREF
 #define WEIR_LOADI16(p) vload16(0, (p))

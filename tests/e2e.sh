@@ -72,7 +72,7 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
 dump) # the kernels a GPU would get, with no driver and without training
     expect 0 '"name": "toy"' "$weir" train toy --dry-run --dump a/b --no-device
     for program in train-step noise solver-step; do
-        grep -q "^kernel" a/b/$program.kernels.cl || fail "no kernels of $program"
+        grep -Eq "^(kernel|WEIR_KERNEL)" a/b/$program.kernels.cl || fail "no kernels of $program"
     done
     grep -q "barrier(CLK_LOCAL_MEM_FENCE)" a/b/train-step.kernels.cl || fail "not the kernels of a GPU"
     [ ! -e runs ] || fail "a dry run left a run"
@@ -109,7 +109,7 @@ bench) # the table of a small step, names that nothing has, the result file
     expect 2 "--repeats does not go with \`op --list\`" "$weir" bench op --list --repeats 2
     expect 2 "it takes no name" "$weir" bench op --list add
     expect 2 "expected \`model RECIPE\`" "$weir" bench
-    expect 2 "expected fusion, plan, replay, recompute or tuner" "$weir" bench model toy --off nonesuch
+    expect 2 "expected fusion, plan, replay, recompute, tuner or merge" "$weir" bench model toy --off nonesuch
     head='{ "schema": 2, "device": { "name": "x", "platform": "" }, "rows": [ { "name": '
     echo "$head\"add\", \"s\": [3, 3, 3] }, { \"name\": \"old\", \"s\": [1] } ] }" >ops-a.json
     echo "$head\"add\", \"s\": [3, 2, 2] }, { \"name\": \"new\", \"s\": [1] } ] }" >ops-b.json

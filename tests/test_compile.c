@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compile/compile.h"
+#include "device/opencl/opencl.h"
 #include "support/op_case.h"
 #include "support/support.h"
 #include "weir/weir.h"
@@ -315,6 +316,7 @@ static const struct {
     { "fused", true, 0, { 0 } },
     { "fused, keeping little", true, 0, { .keep_price = 1e3 } },
     { "unfused", true, 0, { .no_fusion = true } },
+    { "not merged", true, 0, { .no_merge = true } },
     { "recorded anew", true, 0, { .no_replay = true } },
     { "fused between guards", true, 0, { .guards = true } },
     { "grouped", true, WEIR_CAP_WIDE, { 0 } },
@@ -342,6 +344,123 @@ START_TEST(random_graphs)
         if (variants[v].device)
             weir_device_close(&dev);
     }
+    weir_device_close(&host);
+}
+END_TEST
+
+enum { MANY = 24, MANY_MAX = 9000 };
+
+// As an optimizer does: many vectors of different lengths, all scaled by the norm of all, and states that read
+// each other's old values. out: the norm, then each state after two runs.
+static int buffers; // command buffers that its last run was left with
+static int many_vectors(weir_device *dev, const struct weir_compile_params *params, bool together, float **out)
+{
+    static float data[MANY_MAX];
+    weir_graph *g = NULL;
+    weir_program *p = NULL;
+    weir_state *state[MANY] = { NULL };
+    struct weir_state_params of[MANY];
+    weir_value *x = NULL, *v[MANY], *square[MANY];
+    int launches;
+    test_ok(weir_graph_create(&test_log, &g));
+    x = weir_input(g, WEIR_F32, weir_shape(MANY_MAX), "x");
+    for (int i = 0; i < MANY; i++) // pairs of one length
+        of[i] = (struct weir_state_params) { WEIR_F32, weir_shape(1 + (i / 2) * (i / 2) * 67), NULL };
+    if (together)
+        test_ok(weir_states_create(dev, of, MANY, state));
+    for (int i = 0; i < MANY && !together; i++)
+        test_ok(weir_state_create(dev, of[i].dtype, of[i].shape, of[i].name, &state[i]));
+    for (int i = 0; i < MANY_MAX; i++)
+        data[i] = (float)(i * 31 % 97) * 0.03f - 1.0f;
+    for (int i = 0; i < MANY; i++) {
+        test_ok(weir_state_write(state[i], data + i));
+        v[i] = weir_mul(weir_state_value(g, state[i]), weir_slice(x, 0, 0, weir_shape_size(&of[i].shape), 1));
+        square[i] = weir_reshape(weir_sum(weir_square(v[i]), weir_all_axes, false), weir_shape(1));
+    }
+    for (int i = 0; i < MANY; i += 8)
+        square[i / 8] = weir_concat(square + i, 8, 0);
+    weir_value *norm = weir_sqrt(weir_sum(weir_concat(square, MANY / 8, 0), weir_all_axes, false));
+    for (int i = 0; i < MANY; i++) // each takes what its twin was
+        weir_assign(state[i], weir_add(weir_mul_c(weir_state_value(g, state[i ^ 1]), 0.5), weir_div(v[i], norm)));
+    test_ok(weir_compile(dev, &norm, 1, params, &p));
+    for (int k = 0; k < 2; k++)
+        test_ok(weir_run(p, &(struct weir_binding) { x, data }, 1));
+    launches = weir_program_info(p)->launches;
+    buffers = weir_device_is_host(dev) ? 0 : weir_cl_list_buffers(p->list);
+    *out = calloc(1 + MANY * MANY_MAX, sizeof(float));
+    test_ok(weir_read(p, 0, *out));
+    for (int i = 0; i < MANY; i++)
+        test_ok(weir_state_read(state[i], *out + 1 + i * MANY_MAX));
+    weir_program_destroy(&p);
+    weir_graph_destroy(&g);
+    for (int i = 0; i < MANY; i++)
+        weir_state_destroy(&state[i]);
+    ck_assert_uint_eq(dev->bytes_live, 0);
+    return launches;
+}
+
+static cl_int CL_API_CALL refuse(cl_uint n, cl_command_queue *queues, weir_cl_command_buffer buffer, cl_uint n_wait,
+                                 const cl_event *wait, cl_event *event)
+{
+    return CL_INVALID_OPERATION;
+}
+
+// Replay by command buffers, also where a quirk says that it does not pay; and when the driver refuses them.
+START_TEST(command_buffers)
+{
+    weir_device *host = open_device("host", 0), *dev = open_device(selector, 0);
+    float *want, *got;
+    if (!dev || weir_device_is_host(dev) || !weir_cl(dev)->commands.there) {
+        fprintf(stderr, "# no command buffers: skipped\n");
+        weir_device_close(&dev);
+        weir_device_close(&host);
+        return;
+    }
+    dev->info.caps.features |= WEIR_CAP_COMMAND_BUFFER;
+    many_vectors(host, NULL, true, &want);
+    for (int k = 0; k < 4; k++) { // 2: not twice in the queue; 3: refused
+        weir_cl(dev)->commands.simultaneous &= k < 2;
+        if (k == 3)
+            weir_cl(dev)->commands.enqueue = refuse;
+        many_vectors(dev, &(struct weir_compile_params) { .no_merge = k == 0 }, true, &got);
+        ck_assert_mem_eq(want, got, (1 + MANY * MANY_MAX) * sizeof(float));
+        ck_assert_int_eq(buffers, k < 3);
+        free(got);
+    }
+    free(want);
+    weir_device_close(&dev);
+    weir_device_close(&host);
+}
+END_TEST
+
+START_TEST(small_launches_are_one)
+{
+    static const struct {
+        uint32_t hidden;
+        bool together;
+        struct weir_compile_params params;
+    } ways[] = {
+        { 0, true, { 0 } }, { 0, false, { 0 } }, { 0, true, { .guards = true } }, { 0, true, { .no_plan = true } },
+        { WEIR_CAP_WIDE, true, { .launch_ms = 0.002 } },
+    };
+    weir_device *host = open_device("host", 0);
+    float *want, *got;
+    many_vectors(host, NULL, true, &want);
+    for (size_t k = 0; k < WEIR_COUNT(ways); k++) {
+        weir_device *dev = open_device(selector, ways[k].hidden);
+        if (!dev)
+            continue;
+        int alone = many_vectors(dev, &(struct weir_compile_params) { .no_merge = true }, ways[k].together, &got);
+        ck_assert_mem_eq(want, got, (1 + MANY * MANY_MAX) * sizeof(float));
+        free(got);
+        int merged = many_vectors(dev, &ways[k].params, ways[k].together, &got);
+        ck_assert_mem_eq(want, got, (1 + MANY * MANY_MAX) * sizeof(float));
+        free(got);
+        ck_assert_msg(ways[k].hidden ? merged < alone - MANY / 2 : merged < alone / 4, "way %zu: %d launches become %d",
+                      k, alone, merged);
+        weir_device_close(&dev);
+    }
+    free(want);
     weir_device_close(&host);
 }
 END_TEST
@@ -622,7 +741,7 @@ START_TEST(planned)
     char path[512];
     snprintf(path, sizeof(path), "%s/small.kernels.cl", folder);
     char *text = test_read(path, &size);
-    ck_assert_msg(text && strstr(text, "\nkernel void exp_0("), "%s has no kernel", path);
+    ck_assert_msg(text && strstr(text, "\nWEIR_KERNEL void exp_0("), "%s has no kernel", path);
     free(text);
     weir_program_destroy(&p);
     weir_graph_destroy(&g);
@@ -646,6 +765,8 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tcase, column_in_place, 0, 2);
     tcase_add_test(tcase, new_states_may_be_views);
     tcase_add_test(tcase, host_calls);
+    tcase_add_test(tcase, small_launches_are_one);
+    tcase_add_test(tcase, command_buffers);
     tcase_add_test(tcase, bad_input);
     tcase_add_test(tcase, empty_tensors);
     tcase_add_test(tcase, dumps);

@@ -40,6 +40,8 @@ static const struct {
      {"AuthenticAMD", "Intel(R) OpenCL", "AMD EPYC", "2026.22"}},
     {{"AuthenticAMD", "Portable Computing Language", "pthread-haswell", "3.1+debian"},
      {"AuthenticAMD", "Intel(R) OpenCL", "AMD EPYC", "2026.22"}},
+    {{"AuthenticAMD", "Portable Computing Language", "pthread-haswell", "3.1+debian"},
+     {"AuthenticAMD", "Intel(R) OpenCL", "AMD EPYC", "2026.22"}},
     {{"Mesa/X.org", "rusticl", "AMD Radeon RX 580", "23.1.0"},
      {"Mesa/X.org", "Clover", "AMD Radeon RX 580", "23.1.0"}},
     {{"Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6"},

@@ -169,6 +169,7 @@ enum weir_status bench_export(struct bench_params *p)
                          "OpenCL device (--device opencl:0)");
     struct bench_step s;
     p->compile.no_replay = true; // keeps the launches
+    p->compile.no_merge = true;  // a kernel alone, whose operands are arguments
     enum weir_status status = bench_step_create(p, &s);
     if (!status)
         status = bench_step_run(&s, 0);

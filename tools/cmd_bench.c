@@ -47,7 +47,7 @@ static bool turn_off(struct bench_params *p, const char *const *off, int n)
 {
     const struct { const char *name; bool *flag; } parts[] = {
         { "fusion", &p->compile.no_fusion }, { "plan", &p->compile.no_plan }, { "replay", &p->compile.no_replay },
-        { "recompute", &p->compile.no_recompute },
+        { "recompute", &p->compile.no_recompute }, { "merge", &p->compile.no_merge },
     };
     for (int i = 0; i < n; i++) {
         size_t k = 0;
@@ -58,7 +58,7 @@ static bool turn_off(struct bench_params *p, const char *const *off, int n)
         while (k < WEIR_COUNT(parts) && strcmp(off[i], parts[k].name))
             k++;
         if (k == WEIR_COUNT(parts)) {
-            fprintf(stderr, "weir bench: --off %s: expected fusion, plan, replay, recompute or tuner\n", off[i]);
+            fprintf(stderr, "weir bench: --off %s: expected fusion, plan, replay, recompute, tuner or merge\n", off[i]);
             return false;
         }
         *parts[k].flag = true;
@@ -202,7 +202,7 @@ const struct weir_command weir_command_bench = {
             "                    clocks and temperature\n"
             "  --list            op: the names of all, as JSON, and nothing else\n"
             "  --svg FILE        op: draw the roofline with a point for each row\n"
-            "  --off PART        model, export: compile without fusion, plan, replay, recompute or tuner (repeatable)\n"
+            "  --off PART        model, export: compile without fusion, plan, replay, recompute, tuner or merge (repeatable)\n"
             "  --tune HOW        model, sample, op: off, cached (default), full: as of weir train\n"
             "  --memory N[M|G]   model, export: the most bytes of device memory, as of weir train\n"
             "  --numerics MODE   model, sample, op, export: exact or fast (default: as the recipe says)\n"

@@ -16,6 +16,15 @@ typedef struct weir_program weir_program;
 // A device tensor that outlives runs (a parameter, a moment, a counter). Created zeroed.
 enum weir_status weir_state_create(weir_device *dev, enum weir_dtype dtype, struct weir_shape shape,
                                    const char *name, weir_state **out);
+// Several at once, side by side in as few buffers as they fit, so that one kernel can reach many of them. Each
+// is destroyed as if it were alone.
+struct weir_state_params {
+    enum weir_dtype dtype;
+    struct weir_shape shape;
+    const char *name; // copied (NULL = "state")
+};
+enum weir_status weir_states_create(weir_device *dev, const struct weir_state_params *params, int n,
+                                    weir_state **out);
 void weir_state_destroy(weir_state **state); // after the programs that use it
 enum weir_status weir_state_write(weir_state *state, const void *src); // whole tensor, row-major
 // Waits for pending runs. Here and in weir_read every NaN is the one of docs/numerics.md.
@@ -26,7 +35,8 @@ const struct weir_shape *weir_state_shape(const weir_state *state);
 
 struct weir_compile_params {
     const char *dump_dir; // write each pass's text, the schedule and the kernels there (NULL = no)
-    bool no_fusion;       // one group an operation
+    bool no_fusion;       // one group an operation, and what no_merge says
+    bool no_merge;        // small launches that do not need each other stay launches of their own
     bool no_plan;         // no memory reuse
     bool no_recompute;    // what the backward pass reads is kept, not computed again
     double keep_price;    // bytes moved that a byte kept for the backward pass is worth: the higher, the more is

@@ -75,6 +75,8 @@ struct weir_body {
     bool channels;     // the innermost axis is the channels of write_channels.c
     int64_t n_groups, per_group; // of channels: the reduction's kept axis and its row axis
     bool padded; // the innermost axis has one element on purpose
+    int32_t ints[2]; // n_ints integers of the launch, the kernel's n0, n1: so that sizes are not in its text
+    int n_ints;
     struct weir_access *access;
     int n_access, cap_access;
     struct weir_step *step;
@@ -104,7 +106,7 @@ bool weir_body_is_channels(const struct weir_body *b);
 // Makes the channels one axis. UNSUPPORTED where an operand cannot be read along it.
 enum weir_status weir_body_channels(struct weir_body *b);
 
-// "global const float *p0, ulong o0, ..." and "p0 += o0;" lines.
+// "global const float *p0, ulong o0, ..., int n0" and "p0 += o0;" lines.
 void weir_body_params(const struct weir_body *b, struct weir_strbuf *out);
 void weir_body_offsets(const struct weir_body *b, struct weir_strbuf *out);
 // Appends the launch; n_items work-items in groups of `local`.

@@ -55,6 +55,8 @@ void weir_body_params(const struct weir_body *b, struct weir_strbuf *out)
                                a->written ? "" : "const ", weir_memory_ctype(a->operand.dtype),
                                a->param, a->param);
     }
+    for (int i = 0; i < b->n_ints; i++)
+        weir_strbuf_printf(out, ", int n%d", i);
 }
 
 void weir_body_offsets(const struct weir_body *b, struct weir_strbuf *out)
@@ -80,11 +82,14 @@ void weir_body_launch(struct weir_body *b, const struct weir_group *g, const cha
                                      kernel, WEIR_LAUNCH_MAX_BUFS);
             return;
         }
-        args[l.n_args++] = weir_emit_arg(&b->access[i].operand);
+        args[l.n_args] = weir_emit_arg(&b->access[i].operand);
+        args[l.n_args++].only_read = !b->access[i].written;
     }
     l.flops = FLOPS_A_STEP * b->n_steps;
     for (int d = 0; d < b->space.rank; d++)
         l.flops *= (double)b->space.dim[d];
+    l.n_ints = b->n_ints;
+    memcpy(l.ints, b->ints, sizeof(b->ints));
     memcpy(l.global, global, sizeof(l.global));
     memcpy(l.local, local, sizeof(l.local));
     if (kernel)

@@ -5,6 +5,7 @@
 //   recompute  what is computed again behind the peak      list   -> list
 //   schedule   groups (map, row, contract, opaque, ...)  values -> groups, and which values get memory
 //   write      kernel text and launches (OpenCL), or loop nests with descriptions (host)
+//   merge      small launches that do not need each other into batches
 //   plan       lifetimes of slots -> offsets in one arena
 //   record     buffers, module, launches with arguments; replayed
 // The host path is the same pipeline without fusion: one group an operation, loop nests as code.
@@ -18,12 +19,19 @@
 #include "graph/view.h"
 #include "weir/program.h"
 
+// A buffer of one state or of several.
+struct weir_state_home {
+    weir_buf *buf;
+    int states;
+};
+
 struct weir_state {
     weir_device *dev;
     enum weir_dtype dtype;
     struct weir_shape shape;
     char *name;
-    weir_buf *buf;
+    struct weir_state_home *home;
+    size_t offset, room; // its bytes there, with what keeps the next one aligned
 };
 
 enum weir_slot_home {
@@ -110,7 +118,23 @@ struct weir_planned {
     int loop;                 // the innermost one around it, -1 = none
     enum weir_copy_kind copy; // args[0] to args[1]
     bool dropped;             // the plan found it unnecessary
+    int batch;                // 1 + the batch it is of (0 = none)
 };
+
+// Neighbours in the list that run as one launch (merge.c). If fewer than two are left undropped they go alone.
+struct weir_batch {
+    int first, end;
+    int table;          // slot of what tells its work-groups what they are
+    const char *kernel; // NULL: those that are left go alone
+    int n_bufs, buf[WEIR_LAUNCH_MAX_BUFS]; // a slot in each of the buffers that it touches
+    size_t groups, local[3];
+    double flops, bytes; // of all members
+};
+
+// Stands in the text of a kernel that can be one of several in a launch (kernels/place.cl).
+#define WEIR_MERGEABLE " WEIR_PLACE)"
+// And of one that is too large to be built again beside others.
+#define WEIR_MERGED_WITH_EQUALS "WEIR_KERNEL_LARGE\n"
 
 // A value whose memory may take the place of another that dies in the same launch: both are touched
 // at the same index only.
@@ -163,8 +187,10 @@ struct weir_emit_state {
     struct weir_planned_loop *loops;
     int n_loops, cap_loops;
     int n_body_groups;  // of bodies of loops
+    struct weir_batch *batches;
+    int n_batches, cap_batches;
 
-    struct weir_strbuf text; // of the module, after the prelude
+    struct weir_strbuf text; // of the module: the kernels that are launched
     struct weir_kernel_entry *kernels;
     int n_kernels, cap_kernels;
 
@@ -176,7 +202,7 @@ struct weir_emit_state {
     struct weir_recomputed recomputed;
     size_t arena_size, live_size, inputs_size, constants_size, states_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs
-    struct weir_strbuf dump_values, dump_recompute, dump_schedule, dump_plan, dump_bodies;
+    struct weir_strbuf dump_values, dump_recompute, dump_schedule, dump_merge, dump_plan, dump_bodies;
 };
 
 // Grows an array of the arena so that one more entry fits; false when out of memory.
@@ -199,6 +225,8 @@ void weir_operand_of(struct weir_emit_state *c, weir_value *v, struct weir_opera
 void weir_operand_through(struct weir_emit_state *c, weir_value *v, struct weir_operand *out);
 struct weir_planned *weir_launch_add(struct weir_emit_state *c, const struct weir_planned *l);
 bool weir_operand_contiguous(const struct weir_operand *o);
+// Where a slot begins in its buffer, in the first iteration of all loops, once there is a plan.
+size_t weir_slot_place(const struct weir_emit_state *c, int slot);
 // Whether a copy of `from` to slot `to` has all of its source in the same order, so that the source may
 // be written there in the first place.
 bool weir_copy_is_whole(const struct weir_emit_state *c, const struct weir_operand *from, int to);
@@ -223,7 +251,6 @@ bool weir_has_group(const struct weir_emit_state *c, const weir_value *v);
 // Kernel texts (write_cl.c): as weir_emit_kernel.
 const char *weir_kernel_add(struct weir_emit_state *c, const char *hint, const char *text);
 const char *weir_kernel_add_buf(struct weir_emit_state *c, const char *hint, struct weir_strbuf *text);
-void weir_kernel_prelude(struct weir_emit_state *c); // what stands before all kernels
 // OpenCL writers, one a kind of group.
 enum weir_status weir_write_map(struct weir_emit_state *c, const struct weir_group *g);
 enum weir_status weir_write_row(struct weir_emit_state *c, const struct weir_group *g);
@@ -246,8 +273,13 @@ enum weir_status weir_recompute(struct weir_emit_state *c);  // recompute.c
 enum weir_status weir_schedule(struct weir_emit_state *c);   // schedule.c
 enum weir_status weir_write_host(struct weir_emit_state *c); // write_host.c
 enum weir_status weir_write_call(struct weir_emit_state *c, weir_value *v); // a host call, any device
-enum weir_status weir_write_cl(struct weir_emit_state *c);   // write_cl.c
+enum weir_status weir_merge(struct weir_emit_state *c);      // merge.c
 enum weir_status weir_plan(struct weir_emit_state *c);       // plan.c
+enum weir_status weir_write_merged(struct weir_emit_state *c); // write_merged.c: the kernels of batches
+enum weir_status weir_write_module(struct weir_emit_state *c); // write_cl.c: all that is launched, as one text
+
+// Words of a launch's record in the table of its batch (write_merged.c).
+size_t weir_merged_record(const struct weir_planned *l);
 
 // A compiled graph. Everything it needs is its own: the graph may be gone.
 struct weir_program_input {

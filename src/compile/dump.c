@@ -32,8 +32,13 @@ static void describe_launches(const struct weir_emit_state *c, struct weir_strbu
     for (int i = 0; i < c->n_launches; i++) {
         const struct weir_planned *l = &c->launches[i];
         describe_loops(c, i, out);
+        const struct weir_batch *b = l->batch ? &c->batches[l->batch - 1] : NULL;
+        bool merged = b && b->kernel;
+        if (merged && b->first == i)
+            weir_strbuf_printf(out, "%5d %s <%zu %zu %zu> / <%zu %zu %zu>\n", i, b->kernel, b->groups * b->local[0],
+                               b->local[1], b->local[2], b->local[0], b->local[1], b->local[2]);
         weir_strbuf_printf(out, "%5d %s%s", i, l->kernel ? l->kernel : l->label,
-                           l->dropped ? " (written in place)" : "");
+                           l->dropped ? " (written in place)" : merged ? " (merged)" : "");
         if (l->kernel)
             weir_strbuf_printf(out, " <%zu %zu %zu>", l->global[0], l->global[1], l->global[2]);
         if (l->kernel && l->local[0]) // else groups are the driver's choice
@@ -56,6 +61,8 @@ void weir_dump(const struct weir_emit_state *c)
     if (c->dump_recompute.n > 0)
         write_text(c, "recompute.txt", &c->dump_recompute);
     write_text(c, "schedule.txt", &c->dump_schedule);
+    if (c->dump_merge.n > 0)
+        write_text(c, "merge.txt", &c->dump_merge);
     write_text(c, "launches.txt", &launches);
     write_text(c, "plan.txt", &c->dump_plan);
     if (c->text.n > 0)

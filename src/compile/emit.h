@@ -23,6 +23,7 @@ struct weir_emit_arg {
     int slot;
     enum weir_dtype dtype;
     int64_t offset;
+    bool only_read; // filled in when the launch is added; else it may be written, too
 };
 
 struct weir_emit_launch {

@@ -42,8 +42,15 @@ static enum weir_status run_passes(struct weir_emit_state *c, weir_graph *g,
     if (status == WEIR_OK)
         status = weir_schedule(c);
     if (status == WEIR_OK)
-        status = weir_device_is_host(c->dev) ? weir_write_host(c) : weir_write_cl(c);
-    return status == WEIR_OK ? weir_plan(c) : status;
+        status = weir_device_is_host(c->dev) ? weir_write_host(c) : weir_write_groups(c);
+    const bool device = !weir_device_is_host(c->dev);
+    if (status == WEIR_OK && device && !c->params->no_fusion && !c->params->no_merge)
+        status = weir_merge(c);
+    if (status == WEIR_OK)
+        status = weir_plan(c);
+    if (status == WEIR_OK && device)
+        status = weir_write_merged(c);
+    return status == WEIR_OK && device ? weir_write_module(c) : status;
 }
 
 void weir_passes_finish(struct weir_emit_state *c)
@@ -54,6 +61,7 @@ void weir_passes_finish(struct weir_emit_state *c)
     weir_strbuf_free(&c->dump_values);
     weir_strbuf_free(&c->dump_recompute);
     weir_strbuf_free(&c->dump_schedule);
+    weir_strbuf_free(&c->dump_merge);
     weir_strbuf_free(&c->dump_plan);
     weir_strbuf_free(&c->dump_bodies);
 }

@@ -40,11 +40,23 @@ static void touch_from(struct weir_emit_state *c, int launch, struct weir_slot *
     touch(s, c->loops[loop].end - 1);
 }
 
+// Launches that run as one: which of the list, first and last.
+static struct weir_batch batch_of(const struct weir_emit_state *c, int launch)
+{
+    int batch = c->launches[launch].batch;
+    return batch ? c->batches[batch - 1] : (struct weir_batch) { .first = launch, .end = launch + 1 };
+}
+
 static void find_lifetimes(struct weir_emit_state *c)
 {
-    for (int i = 0; i < c->n_launches; i++)
-        for (int a = 0; a < c->launches[i].n_args; a++)
-            touch_from(c, i, &c->slots[weir_slot_base(c, c->launches[i].args[a].slot)]);
+    for (int i = 0; i < c->n_launches; i++) {
+        const struct weir_batch b = batch_of(c, i);
+        for (int a = 0; a < c->launches[i].n_args; a++) {
+            struct weir_slot *s = &c->slots[weir_slot_base(c, c->launches[i].args[a].slot)];
+            touch_from(c, b.first, s);
+            touch_from(c, b.end - 1, s);
+        }
+    }
     for (int i = 0; i < c->n_slots; i++)
         if (c->slots[i].home == WEIR_SLOT_KEEP)
             c->slots[i].last = FOREVER;
@@ -60,7 +72,8 @@ static bool listed_in_place(const struct weir_emit_state *c, int launch, int out
 
 // A copy of `src` into a state or a carried value is not needed when src can be written there in the
 // first place: no launch of the program or of the iteration but the copy touches it after src's first
-// write, and the one that writes src reads it, if at all, only at the index it writes.
+// write, and the one that writes src reads it, if at all, only at the index it writes. What runs at the
+// same time as that counts as after it.
 static bool may_write_there(const struct weir_emit_state *c, int copy, int src, int to)
 {
     const struct weir_slot *s = &c->slots[src];
@@ -68,7 +81,7 @@ static bool may_write_there(const struct weir_emit_state *c, int copy, int src, 
     for (int i = s->first; i < end; i++)
         for (int a = 0; i != copy && a < c->launches[i].n_args; a++)
             if (weir_slot_base(c, c->launches[i].args[a].slot) == weir_slot_base(c, to) &&
-                (i != s->first || !listed_in_place(c, i, src, to)))
+                (batch_of(c, i).first != s->first || !listed_in_place(c, i, src, to)))
                 return false;
     return true;
 }
@@ -90,17 +103,29 @@ static void drop_copies(struct weir_emit_state *c)
     }
 }
 
+// Whether another launch that runs at the same time touches this memory.
+static bool touched_beside(const struct weir_emit_state *c, int launch, int base)
+{
+    const struct weir_batch b = batch_of(c, launch);
+    for (int i = b.first; i < b.end; i++)
+        for (int a = 0; a < c->launches[i].n_args; a++)
+            if (i != launch && weir_slot_base(c, c->launches[i].args[a].slot) == base)
+                return true;
+    return false;
+}
+
 static void share_in_place(struct weir_emit_state *c)
 {
     for (int i = 0; i < c->n_in_place; i++) {
         const struct weir_in_place *p = &c->in_place[i];
+        const struct weir_batch b = batch_of(c, p->launch);
         int in = root_of(c, p->in);
         struct weir_slot *from = &c->slots[in], *to = &c->slots[p->out];
         if (from->scope != c->launches[p->launch].loop || to->scope != from->scope)
             continue; // others are there in the next iteration
-        if (to->alias >= 0 || to->first != p->launch || from->last != p->launch || in == p->out ||
+        if (to->alias >= 0 || to->first != b.first || from->last != b.end - 1 || in == p->out ||
             from->home != WEIR_SLOT_ARENA || from->size < to->size || from->taken == p->launch + 1 ||
-            (to->home != WEIR_SLOT_ARENA && to->home != WEIR_SLOT_KEEP))
+            (to->home != WEIR_SLOT_ARENA && to->home != WEIR_SLOT_KEEP) || touched_beside(c, p->launch, in))
             continue;
         to->alias = in;
         from->last = to->last;
@@ -138,7 +163,7 @@ static size_t size_of_states(const struct weir_emit_state *c)
         bool known = s->home != WEIR_SLOT_STATE || s->first < 0;
         for (int k = 0; k < i && !known; k++)
             known = c->slots[k].state == s->state && c->slots[k].first >= 0;
-        sum += known ? 0 : s->state->buf->size;
+        sum += known ? 0 : s->state->room;
     }
     return sum;
 }
@@ -302,6 +327,9 @@ enum weir_status weir_plan(struct weir_emit_state *c)
     c->constants_size = lay_out(c, WEIR_SLOT_CONSTANT);
     c->inputs_size = lay_out(c, WEIR_SLOT_INPUT);
     c->states_size = size_of_states(c);
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slots[i].home == WEIR_SLOT_STATE)
+            c->slots[i].offset = c->slots[i].state->offset;
     for (int i = 0; i < c->n_slots; i++)
         if (c->slots[i].alias >= 0)
             c->slots[i].offset = c->slots[root_of(c, i)].offset;

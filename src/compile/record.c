@@ -59,46 +59,31 @@ static weir_buf *buffer_of(const struct weir_emit_state *c, const struct weir_pr
     case WEIR_SLOT_INPUT:
         return p->inputs;
     case WEIR_SLOT_STATE:
-        return c->slots[slot].state->buf;
+        return c->slots[slot].state->home->buf;
     default:
         return p->memory;
     }
 }
 
-// Where the slot of argument `arg` begins in its buffer, in the first iteration of all loops; appends
-// to steps[] how it moves.
-static size_t place_of(const struct weir_emit_state *c, int slot, int arg,
-                       struct weir_launch_step *steps, int *n_steps)
+// Appends to steps[] how the slot of argument `arg` moves in the loops around its launch.
+static void add_steps(const struct weir_emit_state *c, int slot, int arg, struct weir_launch_step *steps, int *n_steps)
 {
-    int64_t at = 0;
-    for (const struct weir_slot *s = &c->slots[slot];; s = &c->slots[slot]) {
-        if (s->alias >= 0) {
-            slot = s->alias;
-        } else if (s->home == WEIR_SLOT_WINDOW) {
-            at += s->shift;
-            if (s->step != 0)
-                steps[(*n_steps)++] =
-                    (struct weir_launch_step) { arg, c->loops[s->loop].depth, s->step };
-            slot = s->of;
-        } else {
-            return (size_t)(at + (int64_t)s->offset);
-        }
-    }
+    for (const struct weir_slot *s = &c->slots[slot]; s->alias >= 0 || s->home == WEIR_SLOT_WINDOW;
+         s = &c->slots[s->alias >= 0 ? s->alias : s->of])
+        if (s->alias < 0 && s->step != 0)
+            steps[(*n_steps)++] = (struct weir_launch_step) { arg, c->loops[s->loop].depth, s->step };
 }
 
 // No launch of a GPU may take so long that the screen stands still. A unit of the slowest does some 4
 // GFLOP/s and .25 GB/s (a 24-unit laptop GPU: 100 and 6), so what is estimated takes less.
 enum { FLOPS_A_MS = 4000000, BYTES_A_MS = 250000, LAUNCH_MS = 100, MOST_PARTS = 1000 };
 
-static int parts_of(const struct weir_emit_state *c, const struct weir_planned *from,
-                    const struct weir_launch *to)
+static int parts_of(const struct weir_emit_state *c, double flops, double bytes, const struct weir_launch *to)
 {
-    if (weir_device_has(c->dev, WEIR_CAP_WIDE) || !from->kernel)
+    if (weir_device_has(c->dev, WEIR_CAP_WIDE) || !to->kernel)
         return 1;
-    double units = c->dev->info.caps.compute_units, bytes = 0, most = c->params->launch_ms;
-    for (int a = 0; a < from->n_args; a++)
-        bytes += (double)c->slots[from->args[a].slot].size;
-    double ms = (from->flops / FLOPS_A_MS + bytes / BYTES_A_MS) / (units > 0 ? units : 1);
+    double units = c->dev->info.caps.compute_units, most = c->params->launch_ms;
+    double ms = (flops / FLOPS_A_MS + bytes / BYTES_A_MS) / (units > 0 ? units : 1);
     int along, splits = weir_launch_splits(to, &along);
     double parts = ms / (most > 0 ? most : LAUNCH_MS) + 1;
     splits = splits < MOST_PARTS ? splits : MOST_PARTS;
@@ -110,6 +95,7 @@ static enum weir_status bind(const struct weir_emit_state *c, const struct weir_
 {
     struct weir_launch_step *steps = NULL;
     int n_steps = 0;
+    double bytes = 0;
     if (from->loop >= 0) // no more than one window a loop around the launch
         steps = weir_arena_array(p->arena, (size_t)(from->n_args * WEIR_LOOP_MAX_DEPTH), sizeof(*steps));
     if (from->loop >= 0 && !steps)
@@ -127,14 +113,32 @@ static enum weir_status bind(const struct weir_emit_state *c, const struct weir_
         size_t size = weir_dtype_size(arg->dtype);
         size_t view = (size_t)arg->offset * size;
         to->bufs[a].buf = buffer_of(c, p, arg->slot);
-        to->bufs[a].offset = place_of(c, arg->slot, a, steps, &n_steps) + view;
+        to->bufs[a].offset = weir_slot_place(c, arg->slot) + view;
+        add_steps(c, arg->slot, a, steps, &n_steps);
         to->bufs[a].elem_size = (uint32_t)size;
         to->buf_size[a] = c->slots[arg->slot].size - view;
+        bytes += (double)c->slots[arg->slot].size;
     }
     to->steps = steps;
     to->n_steps = n_steps;
-    to->parts = parts_of(c, from, to);
+    to->parts = parts_of(c, from->flops, bytes, to);
     return WEIR_OK;
+}
+
+static void bind_batch(const struct weir_emit_state *c, const struct weir_program *p, const struct weir_batch *b,
+                       struct weir_launch *to)
+{
+    *to = (struct weir_launch) { .module = p->module, .kernel = b->kernel, .label = b->kernel,
+                                 .n_bufs = b->n_bufs + 1, .global = { b->groups * b->local[0], b->local[1], b->local[2] } };
+    memcpy(to->local, b->local, sizeof(to->local));
+    for (int i = 0; i < b->n_bufs; i++) {
+        to->bufs[i] = (struct weir_buf_ref) { buffer_of(c, p, b->buf[i]), 0, 1 };
+        to->buf_size[i] = to->bufs[i].buf->size;
+    }
+    const struct weir_slot *table = &c->slots[b->table];
+    to->bufs[b->n_bufs] = (struct weir_buf_ref) { p->constants, table->offset, sizeof(uint32_t) };
+    to->buf_size[b->n_bufs] = table->size;
+    to->parts = parts_of(c, b->flops, b->bytes, to);
 }
 
 // The loop that stands in `parent` and begins with launch i.
@@ -153,7 +157,11 @@ static enum weir_status bind_range(const struct weir_emit_state *c, const struct
     enum weir_status status = WEIR_OK;
     for (int i = first; i < end && status == WEIR_OK; i++) {
         if (c->launches[i].loop == loop) {
-            if (!c->launches[i].dropped)
+            const struct weir_batch *b = c->launches[i].batch ? &c->batches[c->launches[i].batch - 1] : NULL;
+            if (b && b->kernel) {
+                bind_batch(c, p, b, &l[(*n)++]);
+                i = b->end - 1;
+            } else if (!c->launches[i].dropped)
                 status = bind(c, p, &c->launches[i], &l[(*n)++]);
             continue;
         }

@@ -214,7 +214,7 @@ static void column_loops(const struct column *k, bool wide, const char *count, i
 // The row, and the run where work-items take one, of a work-item.
 static void item_text(const struct column *k, struct weir_strbuf *out)
 {
-    weir_strbuf_puts(out, "    const int item = get_global_id(1);\n");
+    weir_strbuf_puts(out, "    const int item = WEIR_AT(1);\n");
     if (k->runs)
         weir_strbuf_printf(out, "    const int run = item %% %lld, row = item / %lld;\n", (long long)k->runs,
                            (long long)k->runs);
@@ -229,15 +229,15 @@ static void column_text(const struct column *k, struct weir_strbuf *out)
     int64_t vectors = k->inner / 16, tail = k->inner % 16, blocks = (vectors + k->vecs - 1) / k->vecs;
     char all[16];
     snprintf(all, sizeof(all), "%d", k->vecs);
-    weir_strbuf_puts(out, "kernel void $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL void $K(");
     weir_body_params(b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
     item_text(k, out);
     weir_body_decode(b, others, "row", "    ", out);
     if (vectors > 0) {
-        weir_strbuf_printf(out, "    if (get_global_id(0) < %lld) {\n", (long long)blocks);
-        weir_strbuf_printf(out, "        const int c = (int)get_global_id(0) * %d;\n", 16 * k->vecs);
+        weir_strbuf_printf(out, "    if (WEIR_AT(0) < %lld) {\n", (long long)blocks);
+        weir_strbuf_printf(out, "        const int c = (int)WEIR_AT(0) * %d;\n", 16 * k->vecs);
         if (vectors % k->vecs != 0)
             weir_strbuf_printf(out, "        const int count = min(%d, %lld - c / 16);\n", k->vecs,
                                (long long)vectors);
@@ -249,7 +249,7 @@ static void column_text(const struct column *k, struct weir_strbuf *out)
         count[0] = (char)(tail >= 10 ? '1' : '0' + tail);
         if (tail >= 10)
             count[1] = (char)('0' + tail - 10);
-        weir_strbuf_printf(out, "    if (get_global_id(0) == %lld) {\n        const int c = %lld;\n",
+        weir_strbuf_printf(out, "    if (WEIR_AT(0) == %lld) {\n        const int c = %lld;\n",
                            (long long)blocks, (long long)(16 * vectors));
         column_loops(k, false, count, 2, out);
         weir_strbuf_puts(out, "    }\n");
@@ -262,11 +262,11 @@ static void column_text_grouped(const struct column *k, struct weir_strbuf *out)
 {
     struct weir_body *b = k->b;
     uint32_t others = ((1u << (b->space.rank - 1)) - 1) & ~k->axes;
-    weir_strbuf_puts(out, "kernel void $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL void $K(");
     weir_body_params(b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_puts(out, "    const int c = get_global_id(0);\n");
+    weir_strbuf_puts(out, "    const int c = WEIR_AT(0);\n");
     item_text(k, out);
     weir_body_decode(b, others, "row", "    ", out);
     weir_strbuf_printf(out, "    if (c < %lld && row < %lld) {\n", (long long)k->inner,
@@ -422,9 +422,9 @@ enum weir_status weir_write_arg(struct weir_emit_state *c, const struct weir_gro
     char letter = weir_type_letter(v->arg[0]->type.dtype);
     bool min = v->op == &weir_op_argmin;
     struct weir_strbuf t = { 0 };
-    weir_strbuf_puts(&t, "kernel void $K(");
+    weir_strbuf_puts(&t, "WEIR_KERNEL void $K(");
     weir_body_params(&b, &t);
-    weir_strbuf_puts(&t, ")\n{\n    const int j = 0;\n    const int item = get_global_id(0);\n");
+    weir_strbuf_puts(&t, " WEIR_PLACE)\n{\n    const int j = 0;\n    const int item = WEIR_AT(0);\n");
     weir_body_offsets(&b, &t);
     weir_body_decode(&b, kept, "item", "    ", &t);
     weir_strbuf_printf(&t, "    int best = 0, at = 0;\n    for (int t = 0; t < %lld; t++) {\n",

@@ -49,6 +49,17 @@ int weir_slot_base(const struct weir_emit_state *c, int slot)
     }
 }
 
+size_t weir_slot_place(const struct weir_emit_state *c, int slot)
+{
+    int64_t at = 0;
+    for (const struct weir_slot *s = &c->slots[slot];; s = &c->slots[slot]) {
+        if (s->alias < 0 && s->home != WEIR_SLOT_WINDOW)
+            return (size_t)(at + (int64_t)s->offset);
+        at += s->alias < 0 ? s->shift : 0;
+        slot = s->alias >= 0 ? s->alias : s->of;
+    }
+}
+
 static int add_value_slot(struct weir_emit_state *c, const weir_value *v)
 {
     struct weir_slot slot = { .home = WEIR_SLOT_ARENA, .dtype = v->type.dtype, .name = v->name };

@@ -184,9 +184,10 @@ enum weir_status weir_tune_op_build(struct weir_tune_op *op, const struct weir_f
     e.forced = forced;
     e.n_forced = n_forced;
     e.seen = seen;
-    weir_kernel_prelude(&c);
     enum weir_status status = emit(op, &c, &e);
     place(&c);
+    if (status == WEIR_OK)
+        status = weir_write_module(&c);
     if (status == WEIR_OK && program)
         status = weir_record(&c, p);
     weir_strbuf_free(&c.text);
@@ -213,11 +214,11 @@ static bool near(const struct weir_tune_op *op, double rounding)
 enum weir_status weir_tune_op_verify(struct weir_tune_op *op, weir_program *program,
                                      double rounding, bool *good)
 {
-    enum weir_status status = weir_buf_fill(op->state[2]->buf, 0, POISON, op->state[2]->buf->size);
+    enum weir_status status = weir_buf_fill(op->state[2]->home->buf, 0, POISON, op->state[2]->room);
     if (status == WEIR_OK)
         status = weir_list_replay(op->dev, program->list);
     if (status == WEIR_OK)
-        status = weir_buf_read(op->state[2]->buf, 0, op->got, 4 * op->n);
+        status = weir_buf_read(op->state[2]->home->buf, 0, op->got, 4 * op->n);
     *good = status == WEIR_OK &&
             (op->like->fast ? near(op, rounding) : !memcmp(op->got, op->want, 4 * op->n));
     return status;

@@ -223,11 +223,11 @@ static void text(const struct channels *k, struct weir_strbuf *out)
     for (int i = 0; i < 3; i++)
         weir_strbuf_printf(out, "typedef union {\n    %s v[%lld];\n    %s s[%lld];\n} $K_%s;\n", types[i][1],
                            (long long)k->n / 16, types[i][2], (long long)k->n, types[i][0]);
-    weir_strbuf_puts(out, "kernel void $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL void $K(");
     weir_body_params(k->b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(k->b, out);
-    weir_strbuf_puts(out, "    const int row = get_global_id(0);\n");
+    weir_strbuf_puts(out, "    const int row = WEIR_AT(0);\n");
     weir_body_decode(k->b, k->outer, "row", "    ", out);
     spread_values(k, out);
     row_values(k, 0, out);

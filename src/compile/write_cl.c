@@ -49,7 +49,6 @@ const char *weir_kernel_add(struct weir_emit_state *c, const char *hint, const c
         return NULL;
     }
     c->kernels[c->n_kernels++] = k;
-    append_named(&c->text, k.text, k.name);
     return k.name;
 }
 
@@ -82,6 +81,15 @@ int weir_emit_scratch(struct weir_emit *e, enum weir_dtype dtype, int64_t n)
     return weir_slot_add(e->state, &slot);
 }
 
+// What the op itself reads; anything else is a result, or scratch.
+static bool is_read(const struct weir_emit *e, int slot)
+{
+    for (int i = 0; i < e->n_in; i++)
+        if (e->in[i].slot == slot)
+            return true;
+    return false;
+}
+
 void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
 {
     struct weir_planned p = { .kernel = l->kernel, .n_args = l->n_args, .n_ints = l->n_ints,
@@ -97,7 +105,9 @@ void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
         if (l->global[i] == 0)
             return;
     }
-    weir_launch_add(e->state, &p);
+    struct weir_planned *added = weir_launch_add(e->state, &p);
+    for (int a = 0; added && a < l->n_args; a++)
+        added->args[a].only_read = is_read(e, l->args[a].slot);
 }
 
 static enum weir_status write_contraction(struct weir_emit *e)
@@ -139,17 +149,18 @@ static void write_prelude(const weir_device *dev, bool fast, const char *label, 
     weir_strbuf_printf(text, "\n#line 1 \"%s\"\n", label ? label : "program");
 }
 
-void weir_kernel_prelude(struct weir_emit_state *c)
+// A text of several kernels calls them $K_a, $K_b.
+static bool is_of(const struct weir_kernel_entry *entry, const char *kernel)
 {
-    write_prelude(c->dev, c->fast, c->params->label, &c->text);
+    size_t n = strlen(entry->name);
+    return !strncmp(kernel, entry->name, n) && (!kernel[n] || kernel[n] == '_');
 }
 
 enum weir_status weir_program_kernel_text(const struct weir_program *p, const char *kernel, struct weir_strbuf *out)
 {
     for (int i = 0; i < p->n_kernels; i++) {
-        size_t n = strlen(p->kernels[i].name);
-        if (strncmp(kernel, p->kernels[i].name, n) || (kernel[n] && kernel[n] != '_'))
-            continue; // a text of several kernels calls them $K_a, $K_b
+        if (!is_of(&p->kernels[i], kernel))
+            continue;
         write_prelude(p->dev, p->fast, p->label, out);
         append_named(out, p->kernels[i].text, p->kernels[i].name);
         return out->failed ? WEIR_NOMEM : WEIR_OK;
@@ -206,11 +217,27 @@ enum weir_status weir_write_groups(struct weir_emit_state *c)
                              g->nodes[0]->op->name);
         g->n_launches = c->n_launches - g->first_launch;
     }
-    return c->text.failed ? WEIR_NOMEM : WEIR_OK;
+    return WEIR_OK;
 }
 
-enum weir_status weir_write_cl(struct weir_emit_state *c)
+// Whether a launch is left that wants it.
+static bool is_used(const struct weir_emit_state *c, const struct weir_kernel_entry *entry)
 {
-    weir_kernel_prelude(c);
-    return weir_write_groups(c);
+    for (int i = 0; i < c->n_launches; i++) {
+        const struct weir_planned *l = &c->launches[i];
+        const struct weir_batch *b = l->batch ? &c->batches[l->batch - 1] : NULL;
+        const char *kernel = b && b->kernel ? b->kernel : l->kernel;
+        if (!l->dropped && kernel && is_of(entry, kernel))
+            return true;
+    }
+    return false;
+}
+
+enum weir_status weir_write_module(struct weir_emit_state *c)
+{
+    write_prelude(c->dev, c->fast, c->params->label, &c->text);
+    for (int i = 0; i < c->n_kernels; i++)
+        if (is_used(c, &c->kernels[i]))
+            append_named(&c->text, c->kernels[i].text, c->kernels[i].name);
+    return c->text.failed ? weir_fail(&c->log, WEIR_NOMEM, "no memory for the kernels' text") : WEIR_OK;
 }

@@ -57,20 +57,23 @@ static void loops(struct weir_body *b, const struct geometry *g, struct weir_str
 static void write_wide(struct weir_body *b, const struct geometry *g, struct weir_strbuf *out)
 {
     uint32_t outer = (1u << (b->space.rank - 1)) - 1;
-    weir_strbuf_puts(out, "kernel __attribute__((reqd_work_group_size(1, 1, 1)))\nvoid $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL_ALONE\nvoid $K(");
     weir_body_params(b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_printf(out, "    const int first = (int)get_global_id(1) * %lld;\n"
+    weir_strbuf_printf(out, "    const int first = (int)WEIR_AT(1) * %lld;\n"
                             "    const int last = min(first + %lld, %lld);\n",
                        (long long)g->per_row_item, (long long)g->per_row_item, (long long)g->rows);
     weir_strbuf_puts(out, "    for (int row = first; row < last; row++) {\n");
     weir_body_decode(b, outer, "row", "        ", out);
     weir_body_bases(b, outer, "        ", out);
     weir_body_hoist(b, "        ", out);
-    weir_strbuf_printf(out, "        int j = (int)get_global_id(0) * %lld;\n"
-                            "        const int end = min(j + %lld, %lld);\n",
-                       (long long)g->strip, (long long)g->strip, (long long)g->n);
+    if (b->n_ints)
+        weir_strbuf_puts(out, "        int j = (int)WEIR_AT(0) * n1;\n        const int end = min(j + n1, n0);\n");
+    else
+        weir_strbuf_printf(out, "        int j = (int)WEIR_AT(0) * %lld;\n"
+                                "        const int end = min(j + %lld, %lld);\n",
+                           (long long)g->strip, (long long)g->strip, (long long)g->n);
     loops(b, g, out);
     weir_strbuf_puts(out, "    }\n}\n");
 }
@@ -79,12 +82,15 @@ static void write_grouped(struct weir_body *b, const struct geometry *g, struct 
 {
     int last = b->space.rank - 1;
     uint32_t outer = (1u << last) - 1;
-    weir_strbuf_puts(out, "kernel void $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL void $K(");
     weir_body_params(b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_printf(out, "    const int at = get_global_id(0);\n    if (at < %lld) {\n",
-                       (long long)(g->rows * g->n));
+    weir_strbuf_puts(out, "    const int at = WEIR_AT(0);\n");
+    if (b->n_ints)
+        weir_strbuf_puts(out, "    if (at < n0) {\n");
+    else
+        weir_strbuf_printf(out, "    if (at < %lld) {\n", (long long)(g->rows * g->n));
     weir_body_decode(b, outer | 1u << last, "at", "        ", out);
     weir_strbuf_printf(out, "        const int j = r%d;\n", last);
     weir_body_bases(b, outer, "        ", out);
@@ -99,6 +105,11 @@ static enum weir_status write_body(struct weir_body *b, const struct weir_group 
     struct geometry geo = geometry_of(b);
     struct weir_strbuf text = { 0 };
     bool wide = weir_device_has(b->c->dev, WEIR_CAP_WIDE);
+    if (b->space.rank == 1) { // vectors of different lengths have the same text
+        b->n_ints = wide ? 2 : 1;
+        b->ints[0] = (int32_t)geo.n;
+        b->ints[1] = (int32_t)geo.strip;
+    }
     if (wide)
         write_wide(b, &geo, &text);
     else

@@ -138,10 +138,27 @@ void weir_row_values(const struct weir_row *r, int level, const char *indent, co
     }
 }
 
+// The length of a row: a number, but where there is one row only its kernel is told.
+static void length_text(const struct weir_row *r, char *out, size_t size)
+{
+    if (r->b->n_ints)
+        snprintf(out, size, "n0");
+    else
+        snprintf(out, size, "%lld", (long long)r->n);
+}
+
+static void take_length(struct weir_row *r)
+{
+    if (r->b->space.rank > 1)
+        return;
+    r->b->n_ints = 1;
+    r->b->ints[0] = (int32_t)r->n;
+}
+
 static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
 {
     char end[32];
-    snprintf(end, sizeof(end), "%lld", (long long)r->n);
+    length_text(r, end, sizeof(end));
     if (!weir_row_choose(r, p))
         return;
     if (r->n <= CHUNK) {
@@ -149,8 +166,8 @@ static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
         pass(r, p, "0", end, r->n % 16 != 0, "        ", out);
     } else {
         clear(r, p, 'b', "        ", out);
-        weir_strbuf_printf(out, "        for (int chunk = 0; chunk < %lld; chunk++) {\n",
-                           (long long)((r->n + CHUNK - 1) / CHUNK));
+        weir_strbuf_printf(out, "        for (int chunk = 0; chunk < (%s + %d) / %d; chunk++) {\n", end, CHUNK - 1,
+                           CHUNK);
         weir_strbuf_printf(out, "            const int stop = min(%d * chunk + %d, %s);\n", CHUNK, CHUNK,
                            end);
         clear(r, p, 'a', "            ", out);
@@ -167,11 +184,11 @@ static void row_text(const struct weir_row *r, struct weir_strbuf *out)
 {
     struct weir_body *b = r->b;
     uint32_t outer = (1u << (b->space.rank - 1)) - 1;
-    weir_strbuf_puts(out, "kernel void $K(");
+    weir_strbuf_puts(out, "WEIR_KERNEL void $K(");
     weir_body_params(b, out);
-    weir_strbuf_puts(out, ")\n{\n");
+    weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
-    weir_strbuf_printf(out, "    const int first = (int)get_global_id(0) * %lld;\n"
+    weir_strbuf_printf(out, "    const int first = (int)WEIR_AT(0) * %lld;\n"
                             "    const int last = min(first + %lld, %lld);\n",
                        (long long)r->per_item, (long long)r->per_item, (long long)r->rows);
     weir_strbuf_puts(out, "    for (int row = first; row < last; row++) {\n");
@@ -236,6 +253,7 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     share(&r, b->c->n_launches);
     if (weir_rows_are_grouped(b->c->dev))
         return weir_write_row_groups(&r, g);
+    take_length(&r);
     row_text(&r, &text);
     const size_t global[3] = { (size_t)((r.rows + r.per_item - 1) / r.per_item), 1, 1 };
     const size_t local[3] = { 1, 1, 1 };
@@ -270,18 +288,23 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     struct weir_fold f = weir_fold_of(v);
     if (weir_rows_are_grouped(b->c->dev))
         return weir_write_chunk_groups(&r, g, partial, &f);
-    weir_strbuf_puts(&out, "kernel void $K(");
+    take_length(&r);
+    char length[32], from[32];
+    length_text(&r, length, sizeof(length));
+    weir_strbuf_puts(&out, "WEIR_KERNEL void $K(");
     weir_body_params(b, &out);
-    weir_strbuf_puts(&out, ")\n{\n");
+    weir_strbuf_puts(&out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, &out);
-    weir_strbuf_printf(&out, "    {\n        const int item = get_global_id(0);\n"
-                             "        const int chunk = item %% %lld, row = item / %lld;\n"
-                             "        const int stop = min(%d * chunk + %d, %lld);\n",
-                       (long long)chunks, (long long)chunks, CHUNK, CHUNK, (long long)r.n);
+    weir_strbuf_puts(&out, "    {\n        const int item = WEIR_AT(0);\n");
+    if (b->n_ints)
+        weir_strbuf_puts(&out, "        const int chunk = item;\n");
+    else
+        weir_strbuf_printf(&out, "        const int chunk = item %% %lld, row = item / %lld;\n", (long long)chunks,
+                           (long long)chunks);
+    weir_strbuf_printf(&out, "        const int stop = min(%d * chunk + %d, %s);\n", CHUNK, CHUNK, length);
     weir_body_decode(b, outer, "row", "        ", &out);
     weir_body_bases(b, outer, "        ", &out);
     weir_body_hoist(b, "        ", &out);
-    char from[32];
     snprintf(from, sizeof(from), "%d * chunk", CHUNK);
     weir_row_choose(&r, 0);
     clear(&r, 0, 'a', "        ", &out);

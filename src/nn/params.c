@@ -115,23 +115,41 @@ weir_value *weir_nn_param(struct weir_nn *nn, const char *name, struct weir_shap
     return weir_state_value(nn->graph, state);
 }
 
-static enum weir_status allocate_row(weir_params *p, struct weir_param *row, weir_device *dev, uint64_t seed,
-                                     bool ema, int n_slots)
+// The states of all rows, in the order parameter, average, slots.
+static enum weir_status make_states(weir_params *p, weir_device *dev, bool ema, int n_slots)
+{
+    int each = 1 + ema + n_slots, n = p->n * each;
+    struct weir_state_params *of = calloc((size_t)n + 1, sizeof(*of));
+    weir_state **made = calloc((size_t)n + 1, sizeof(*made));
+    enum weir_status status = WEIR_NOMEM;
+    for (int i = 0; i < n && of; i++)
+        of[i] = (struct weir_state_params) { WEIR_F32, p->rows[i / each]->shape, p->rows[i / each]->name };
+    if (of && made)
+        status = weir_states_create(dev, of, n, made);
+    else
+        weir_logf(&p->log, WEIR_LOG_ERROR, "no memory for %d parameters", p->n);
+    for (int i = 0; i < p->n && status == WEIR_OK; i++) {
+        weir_state **of_row = made + i * each;
+        p->rows[i]->state = *of_row++;
+        if (ema)
+            p->rows[i]->ema = *of_row++;
+        memcpy(p->rows[i]->slot, of_row, (size_t)n_slots * sizeof(*of_row));
+    }
+    free(of);
+    free(made);
+    return status;
+}
+
+static enum weir_status fill_row(weir_params *p, struct weir_param *row, uint64_t seed)
 {
     int64_t n = weir_shape_size(&row->shape);
     float *values = malloc((size_t)n * sizeof(float));
     if (!values)
         return weir_fail(&p->log, WEIR_NOMEM, "no memory for the initial values of %s", row->name);
     weir_init_fill(&row->init, seed, row->name, values, n);
-    enum weir_status status = weir_state_create(dev, WEIR_F32, row->shape, row->name, &row->state);
-    if (!status)
-        status = weir_state_write(row->state, values);
-    if (!status && ema)
-        status = weir_state_create(dev, WEIR_F32, row->shape, row->name, &row->ema);
-    if (!status && ema)
+    enum weir_status status = weir_state_write(row->state, values);
+    if (!status && row->ema)
         status = weir_state_write(row->ema, values);
-    for (int k = 0; k < n_slots && !status; k++)
-        status = weir_state_create(dev, WEIR_F32, row->shape, row->name, &row->slot[k]);
     free(values);
     return status;
 }
@@ -141,8 +159,9 @@ enum weir_status weir_params_allocate(weir_params *params, weir_device *dev, uin
     enum weir_status status = WEIR_OK;
     weir_require(&params->log, dev && !params->allocated);
     weir_require(&params->log, n_slots >= 0 && n_slots <= (int)WEIR_COUNT(params->rows[0]->slot));
+    status = make_states(params, dev, ema, n_slots);
     for (int i = 0; i < params->n && !status; i++)
-        status = allocate_row(params, params->rows[i], dev, seed, ema, n_slots);
+        status = fill_row(params, params->rows[i], seed);
     params->allocated = true;
 error:
     return status;

@@ -115,7 +115,7 @@ static bool run_probe(weir_device *dev, const char *source, size_t across, size_
     return good;
 }
 
-static bool claims(cl_device_id id, const char *extension)
+bool weir_cl_claims(cl_device_id id, const char *extension)
 {
     char text[8192] = "";
     size_t n = strlen(extension);
@@ -125,6 +125,36 @@ static bool claims(cl_device_id id, const char *extension)
         if ((at == text || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
             return true;
     return false;
+}
+
+// Twice the kernel, replayed three times: x becomes 2x + 1 six times, each after the one before.
+static bool probe_commands(weir_device *dev)
+{
+    static const char source[] = "kernel void probe(global float *p, ulong o)\n"
+                                 "{\n"
+                                 "    p[o] = 2.0f * p[o] + 1.0f;\n"
+                                 "}\n";
+    const uint32_t features = dev->info.caps.features;
+    weir_module *module = NULL;
+    weir_buf *buf = NULL;
+    weir_list *list = NULL;
+    float x = 0;
+    struct weir_build_params build = { .source = source, .label = "feature probe" };
+    dev->info.caps.features |= WEIR_CAP_COMMAND_BUFFER;
+    bool good = weir_cl(dev)->commands.there && weir_module_build(dev, &build, &module) == WEIR_OK &&
+                weir_buf_create(dev, sizeof x, &buf) == WEIR_OK && weir_buf_write(buf, 0, &x, sizeof x) == WEIR_OK;
+    struct weir_launch l[2] = { { .module = module, .kernel = "probe", .n_bufs = 1, .bufs = { { buf, 0, 4 } },
+                                  .global = { 1, 1, 1 }, .local = { 1, 1, 1 } } };
+    l[1] = l[0];
+    good = good && weir_list_record(dev, l, 2, &list) == WEIR_OK;
+    for (int i = 0; i < 3 && good; i++)
+        good = weir_list_replay(dev, list) == WEIR_OK;
+    good = good && weir_buf_read(buf, 0, &x, sizeof x) == WEIR_OK && x == 63.0f && weir_cl_list_buffers(list) == 1;
+    weir_list_destroy(dev, &list);
+    weir_buf_destroy(&buf);
+    weir_module_destroy(dev, &module);
+    dev->info.caps.features = features;
+    return good;
 }
 
 static void note(weir_device *dev, const struct weir_log *log, enum weir_cap cap, bool there)
@@ -153,7 +183,7 @@ static void probe_engines(weir_device *dev, const struct weir_log *log)
     for (const struct weir_engine *e = weir_engines; e->name; e++) {
         if (e > weir_engines && e->cap == e[-1].cap)
             continue;
-        bool good = dev->info.caps.is_gpu && claims(weir_cl(dev)->id, e->extension);
+        bool good = dev->info.caps.is_gpu && weir_cl_claims(weir_cl(dev)->id, e->extension);
         for (const struct weir_engine *row = e; good && row->cap == e->cap; row++)
             good = run_engine(dev, row);
         note(dev, log, e->cap, good);
@@ -167,11 +197,12 @@ enum weir_status weir_cl_probe(weir_device *dev)
     dev->log.callback = NULL;
     for (size_t i = 0; i < WEIR_COUNT(probes); i++) {
         const struct probe *probe = &probes[i];
-        bool claimed = !probe->extension || claims(weir_cl(dev)->id, probe->extension);
+        bool claimed = !probe->extension || weir_cl_claims(weir_cl(dev)->id, probe->extension);
         note(dev, &log, probe->cap, claimed && run_probe(dev, probe->source, 1, 1));
     }
     probe_engines(dev, &log);
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
+    note(dev, &log, WEIR_CAP_COMMAND_BUFFER, probe_commands(dev));
     dev->log = log;
     return WEIR_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Launch lists: every kernel object gets its arguments once, when the list is recorded; a replay is
-// a loop of enqueues on an in-order queue. A user's host function runs between two of them, on
+// a loop of enqueues on an in-order queue, or of command buffers where the driver has them, which stand for
+// neighbours whose arguments never change. A user's host function runs between two of them, on
 // copies of its buffers in host memory.
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,9 @@ struct item {
     int parts, along; // parts of the range, cut along this dimension
     bool driver_chooses;
     char *label;
+    weir_cl_command_buffer commands; // in place of the `covers` items from this one on; NULL: none
+    cl_event pending; // of the latest time, where the driver cannot have it in the queue twice
+    int covers;
 };
 
 struct list {
@@ -53,12 +57,21 @@ static void callback_destroy(struct callback *c)
     free(c);
 }
 
+static void drop_commands(weir_device *dev, struct item *item)
+{
+    weir_cl_commands_release(dev, &item->commands);
+    if (item->pending)
+        clReleaseEvent(item->pending);
+    item->pending = NULL;
+}
+
 void weir_cl_list_destroy(weir_device *dev, weir_list *list)
 {
     struct list *l = (struct list *)list;
     for (int i = 0; i < l->base.n; i++) {
         if (l->items[i].kernel)
             clReleaseKernel(l->items[i].kernel);
+        drop_commands(dev, &l->items[i]);
         callback_destroy(l->items[i].callback);
         free(l->items[i].moving);
         free(l->items[i].moving_from);
@@ -199,6 +212,58 @@ static enum weir_status record_item(weir_device *dev, const struct weir_launch *
     return l->host_callback || l->span ? WEIR_OK : record_kernel(dev, l, item);
 }
 
+// Part `part` of the range begins at `offset`; a multiple of the group's size lies between any two.
+static void range_of_part(const struct item *item, int part, size_t offset[3], size_t global[3])
+{
+    size_t unit = item->local[0] == 0 ? WEIR_PART_ITEMS : item->local[item->along];
+    size_t n = item->global[item->along], units = n / unit, parts = (size_t)item->parts;
+    size_t from = units * (size_t)part / parts * unit,
+           to = units * ((size_t)part + 1) / parts * unit;
+    memset(offset, 0, 3 * sizeof *offset);
+    memcpy(global, item->global, 3 * sizeof *global);
+    offset[item->along] = from;
+    global[item->along] = ((size_t)part + 1 == parts ? n : to) - from;
+}
+
+static bool is_fixed(const struct item *item)
+{
+    return item->kernel && item->n_moving == 0;
+}
+
+// items[first .. end) as one command buffer. Where the driver refuses, they stay items.
+static void record_buffer(weir_device *dev, struct list *l, int first, int end)
+{
+    struct item *head = &l->items[first];
+    bool good = weir_cl_commands_begin(dev, &head->commands);
+    for (int i = first; i < end && good; i++) {
+        const struct item *item = &l->items[i];
+        for (int part = 0; part < item->parts && good; part++) {
+            size_t offset[3], global[3];
+            range_of_part(item, part, offset, global);
+            good = weir_cl_commands_add(dev, head->commands, item->kernel, item->parts > 1 ? offset : NULL, global,
+                                        item->driver_chooses ? NULL : item->local);
+        }
+    }
+    head->covers = end - first;
+    if (!good || !weir_cl_commands_end(dev, head->commands))
+        drop_commands(dev, head);
+}
+
+// Of each row of neighbours outside of loops whose arguments stay as they are.
+static void record_buffers(weir_device *dev, struct list *l)
+{
+    if (!weir_device_has(dev, WEIR_CAP_COMMAND_BUFFER) || !weir_cl(dev)->commands.there)
+        return;
+    for (int i = 0, end; i < l->base.n; i = end) {
+        for (end = i; end < l->base.n && is_fixed(&l->items[end]); end++)
+            ;
+        if (end - i >= 2)
+            record_buffer(dev, l, i, end);
+        if (end == i)
+            end += 1 + l->items[i].span;
+    }
+}
+
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
                                      weir_list **out)
 {
@@ -217,8 +282,18 @@ enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch 
             return status;
         }
     }
+    record_buffers(dev, l);
     *out = &l->base;
     return WEIR_OK;
+}
+
+int weir_cl_list_buffers(const weir_list *list)
+{
+    const struct list *l = (const struct list *)list;
+    int n = 0;
+    for (int i = 0; i < l->base.n; i++)
+        n += l->items[i].commands != NULL;
+    return n;
 }
 
 static enum weir_status run_callback(weir_device *dev, const struct callback *c,
@@ -240,19 +315,6 @@ static enum weir_status run_callback(weir_device *dev, const struct callback *c,
         if (c->size[i] > 0 && (c->written >> i & 1))
             status = weir_cl_buf_write(dev, c->bufs[i].buf, at[i], c->ptr[i], c->size[i]);
     return status;
-}
-
-// Part `part` of the range begins at `offset`; a multiple of the group's size lies between any two.
-static void range_of_part(const struct item *item, int part, size_t offset[3], size_t global[3])
-{
-    size_t unit = item->local[0] == 0 ? WEIR_PART_ITEMS : item->local[item->along];
-    size_t n = item->global[item->along], units = n / unit, parts = (size_t)item->parts;
-    size_t from = units * (size_t)part / parts * unit,
-           to = units * ((size_t)part + 1) / parts * unit;
-    memset(offset, 0, 3 * sizeof *offset);
-    memcpy(global, item->global, 3 * sizeof *global);
-    offset[item->along] = from;
-    global[item->along] = ((size_t)part + 1 == parts ? n : to) - from;
 }
 
 static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,
@@ -283,14 +345,37 @@ struct walk {
     int64_t iteration[WEIR_LOOP_MAX_DEPTH];
     int64_t enqueued;
     cl_event behind;          // BACKLOG launches ago
+    bool buffers;             // replay by command buffers
     struct weir_timing *rows; // profile
 };
+
+// False if the driver does not take it: then its kernels are enqueued, now and from now on.
+static bool enqueue_buffer(struct walk *w, struct item *item, enum weir_status *status)
+{
+    const bool again = weir_cl(w->dev)->commands.simultaneous;
+    cl_event pending = item->pending;
+    item->pending = NULL;
+    *status = pending ? weir_cl_wait_event(w->dev, pending, "an earlier replay") : WEIR_OK;
+    if (*status != WEIR_OK)
+        return true;
+    cl_int code = weir_cl_commands_enqueue(w->dev, item->commands, again ? NULL : &item->pending);
+    if (code == CL_SUCCESS)
+        return true;
+    weir_logf(&w->dev->log, WEIR_LOG_WARN, "%s: clEnqueueCommandBufferKHR failed with %s (%d): enqueueing kernel by kernel",
+              w->dev->info.name, weir_cl_error_name(code), code);
+    drop_commands(w->dev, item);
+    return false;
+}
 
 static enum weir_status walk_range(struct walk *w, int first, int end, int depth)
 {
     enum weir_status status = WEIR_OK;
     for (int i = first; i < end && status == WEIR_OK; i++) {
-        const struct item *item = &w->list->items[i];
+        struct item *item = &w->list->items[i];
+        if (w->buffers && item->commands && enqueue_buffer(w, item, &status)) {
+            i += item->covers - 1;
+            continue;
+        }
         for (int64_t k = 0; item->span && k < item->repeat && status == WEIR_OK; k++) {
             w->iteration[depth] = k;
             status = walk_range(w, i + 1, i + 1 + item->span, depth + 1);
@@ -346,7 +431,7 @@ static enum weir_status mark_end(weir_device *dev, struct list *l)
 enum weir_status weir_cl_list_replay(weir_device *dev, weir_list *list)
 {
     struct list *l = (struct list *)list;
-    struct walk w = { .dev = dev, .list = l, .visit = visit_replay };
+    struct walk w = { .dev = dev, .list = l, .visit = visit_replay, .buffers = true };
     bool bounded = !weir_device_has(dev, WEIR_CAP_WIDE);
     enum weir_status status = bounded ? make_room(dev, l) : WEIR_OK;
     if (status == WEIR_OK)

@@ -69,6 +69,7 @@ static enum weir_status open_queue(weir_device *dev)
     cl->queue = clCreateCommandQueue(cl->context, cl->id, 0, &code);
     if (code != CL_SUCCESS)
         return weir_cl_check(dev, code, "clCreateCommandQueue", NULL);
+    weir_cl_commands_load(cl);
     clGetDeviceInfo(cl->id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof config, &config, NULL);
     cl->correctly_rounded = (config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     return WEIR_OK;

@@ -26,6 +26,21 @@ struct weir_cl_program { // built programs, shared by modules of the same text
     cl_program program;
 };
 
+// cl_khr_command_buffer (commands.c)
+typedef struct weir_cl_command_buffer_tag *weir_cl_command_buffer;
+struct weir_cl_commands {
+    bool there;        // all of these are
+    bool simultaneous; // a buffer may be enqueued again before it is done
+    weir_cl_command_buffer(CL_API_CALL *create)(cl_uint, const cl_command_queue *, const cl_ulong *, cl_int *);
+    cl_int(CL_API_CALL *finalize)(weir_cl_command_buffer);
+    cl_int(CL_API_CALL *release)(weir_cl_command_buffer);
+    cl_int(CL_API_CALL *kernel)(weir_cl_command_buffer, cl_command_queue, const cl_ulong *, cl_kernel, cl_uint,
+                                const size_t *, const size_t *, const size_t *, cl_uint, const cl_uint *, cl_uint *,
+                                void **);
+    cl_int(CL_API_CALL *enqueue)(cl_uint, cl_command_queue *, weir_cl_command_buffer, cl_uint, const cl_event *,
+                                 cl_event *);
+};
+
 // weir_device.priv
 struct weir_cl {
     cl_platform_id platform;
@@ -35,6 +50,7 @@ struct weir_cl {
     cl_command_queue profiling; // created at the first profile; NULL before
     struct weir_cl_staging *staging;
     struct weir_cl_program *programs;
+    struct weir_cl_commands commands;
     bool correctly_rounded; // the driver takes -cl-fp32-correctly-rounded-divide-sqrt
 };
 
@@ -67,6 +83,7 @@ bool weir_cl_find(const struct weir_device_params *params, int index, cl_platfor
 // caps.c
 void weir_cl_caps(cl_device_id id, struct weir_caps *caps); // by query: cheap
 enum weir_status weir_cl_probe(weir_device *dev);           // by trial build and run
+bool weir_cl_claims(cl_device_id id, const char *extension);
 // Runs kernel `probe` of a module on one group of so many work-items; true when it answers 1.
 bool weir_cl_probe_run(weir_device *dev, weir_module *module, const size_t local[2]);
 
@@ -103,11 +120,22 @@ enum weir_status weir_cl_wait(weir_device *dev); // until all that was enqueued 
 // Until `event` is done; releases it.
 enum weir_status weir_cl_wait_event(weir_device *dev, cl_event event, const char *what);
 
+// commands.c
+void weir_cl_commands_load(struct weir_cl *cl);
+// Recording, in an in-order buffer: false where the driver fails, which is said at DEBUG alone. Release it then.
+bool weir_cl_commands_begin(weir_device *dev, weir_cl_command_buffer *out);
+bool weir_cl_commands_add(weir_device *dev, weir_cl_command_buffer buffer, cl_kernel kernel, const size_t *offset,
+                          const size_t *global, const size_t *local);
+bool weir_cl_commands_end(weir_device *dev, weir_cl_command_buffer buffer);
+cl_int weir_cl_commands_enqueue(weir_device *dev, weir_cl_command_buffer buffer, cl_event *done);
+void weir_cl_commands_release(weir_device *dev, weir_cl_command_buffer *buffer); // accepts NULL in it
+
 // list.c
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
                                      weir_list **out);
 enum weir_status weir_cl_list_replay(weir_device *dev, weir_list *list);
 enum weir_status weir_cl_list_profile(weir_device *dev, weir_list *list, struct weir_timing *rows);
 void weir_cl_list_destroy(weir_device *dev, weir_list *list);
+int weir_cl_list_buffers(const weir_list *list); // command buffers that it replays
 
 #endif

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small launches that do not need each other become one: a driver takes as long to begin a kernel
+// as a CPU core takes to update some ten thousand parameters. Launches are walked in their order.
+// One that does what an earlier one did, and could have been done then, joins it. A small one waits
+// until another needs it, or to the end; what waits together and is independent goes out together.
+// Either must not cost memory: the bytes alive at any launch stay close to the peak of the order
+// that there was. At the end of a program, where only such launches are left (the optimizer,
+// mostly), any size may wait.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "compile/compile.h"
+
+// Different texts in one batch: each is compiled once more for it. Bytes of operands that a launch
+// may have in order to wait, or (LIKE times as many) to join one of the same text: to read them
+// again later, out of no cache, takes no longer than what a launch costs. The peak may grow by 1
+// part in PEAK_PART and SLACK bytes.
+enum {
+    TEXTS_MAX = 16,
+    SMALL_WIDE = 256 << 10,
+    SMALL_GROUPED = 4 << 20,
+    LIKE = 16,
+    PEAK_PART = 64,
+    SLACK = 512 << 10
+};
+
+struct waiting {
+    int launch, text;
+    int level;   // 1 + the highest of those that it needs
+    size_t kept; // bytes that are alive for its sake
+    const size_t *local;
+    bool needed;
+};
+
+// Those that read a tensor and those that wrote it: by slot, the last of each.
+struct touched {
+    int *read, *written;
+};
+
+struct built { // a batch, or a launch that goes alone
+    int at;    // the launch at whose place it was begun
+    int n, n_texts, text[TEXTS_MAX];
+    int n_bufs;
+    const void *buf[WEIR_LAUNCH_MAX_BUFS];
+    const size_t *local;
+    bool grows, small;
+};
+
+struct merger {
+    struct weir_emit_state *c;
+    int *home;             // by slot: the one whose memory it lies in; one for all slots of a state
+    int *becomes;          // by home: the slot that a copy may make it part of (-1 = none)
+    int *first, *last;     // by home: launches that touch it
+    int *text;             // by launch: its kernel's entry; -1: it goes alone
+    int *latest;           // by text: the last batch that has it
+    bool *merges, *large;  // by text: may be one of several; only among equals
+    size_t *bytes, *alive; // by launch: of its operands; of all tensors while it runs
+    size_t small, most, kept;            // most: that may be alive
+    struct touched levels, needed, done; // by home: a level, a stamp, a batch
+    int stamp;
+    struct waiting *waiting;
+    int n_waiting;
+    struct built *built; // from 1 on
+    int n_built;
+    int *batch, *when, n; // by launch: its batch; launches in the order in which they went out
+};
+
+static const struct weir_planned *launch(const struct merger *m, int i)
+{
+    return &m->c->launches[i];
+}
+
+static int home_of(const struct weir_emit_state *c, int slot)
+{
+    slot = weir_slot_base(c, slot);
+    for (int i = 0; i < slot && c->slots[slot].home == WEIR_SLOT_STATE; i++)
+        if (c->slots[i].home == WEIR_SLOT_STATE && c->slots[i].state == c->slots[slot].state)
+            return i;
+    return slot;
+}
+
+// Whether it lies elsewhere in each iteration of a loop, or may come to: then its place is no
+// constant.
+static bool moves(const struct merger *m, int slot)
+{
+    const struct weir_emit_state *c = m->c;
+    for (;;) {
+        const struct weir_slot *s = &c->slots[slot];
+        if (s->home == WEIR_SLOT_WINDOW && s->step != 0)
+            return true;
+        if (s->alias < 0 && s->home != WEIR_SLOT_WINDOW)
+            break;
+        slot = s->alias >= 0 ? s->alias : s->of;
+    }
+    int to = m->becomes[m->home[slot]];
+    return to >= 0 && c->slots[to].home == WEIR_SLOT_WINDOW;
+}
+
+static int text_of(const struct merger *m, const struct weir_planned *l)
+{
+    if (!l->kernel || l->local[0] == 0)
+        return -1;
+    for (int a = 0; a < l->n_args; a++)
+        if (moves(m, l->args[a].slot))
+            return -1;
+    for (int i = 0; i < m->c->n_kernels; i++)
+        if (strcmp(m->c->kernels[i].name, l->kernel) == 0)
+            return m->merges[i] ? i : -1;
+    return -1;
+}
+
+static bool in_arena(const struct merger *m, int home)
+{
+    enum weir_slot_home where = m->c->slots[home].home;
+    int to = m->becomes[home];
+    return (where == WEIR_SLOT_ARENA || where == WEIR_SLOT_KEEP) &&
+           (to < 0 || m->c->slots[to].home != WEIR_SLOT_STATE);
+}
+
+static void find_alive(struct merger *m)
+{
+    struct weir_emit_state *c = m->c;
+    for (int i = 0; i < c->n_slots; i++)
+        m->first[i] = -1;
+    for (int i = 0; i < c->n_launches; i++)
+        for (int a = 0; a < launch(m, i)->n_args; a++) {
+            int home = m->home[launch(m, i)->args[a].slot];
+            m->first[home] = m->first[home] < 0 ? i : m->first[home];
+            m->last[home] = i;
+            m->bytes[i] += c->slots[launch(m, i)->args[a].slot].size;
+        }
+    for (int i = 0; i < c->n_slots; i++) {
+        if (m->first[i] < 0 || !in_arena(m, i))
+            continue;
+        if (c->slots[i].home == WEIR_SLOT_KEEP)
+            m->last[i] = c->n_launches - 1;
+        for (int k = m->first[i]; k <= m->last[i]; k++)
+            m->alive[k] += c->slots[i].size;
+    }
+    for (int i = 0; i < c->n_launches; i++)
+        m->most = m->alive[i] > m->most ? m->alive[i] : m->most;
+    m->most += m->most / PEAK_PART + SLACK;
+}
+
+static bool make(struct merger *m, struct weir_emit_state *c)
+{
+    size_t slots = (size_t)c->n_slots + 1, launches = (size_t)c->n_launches + 1;
+    int **ints[] = {&m->home,        &m->becomes,        &m->first,       &m->last,
+                    &m->levels.read, &m->levels.written, &m->needed.read, &m->needed.written,
+                    &m->done.read,   &m->done.written};
+    *m = (struct merger){.c = c};
+    bool good = true;
+    for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++)
+        good = (*ints[i] = weir_arena_array(c->arena, slots, sizeof(int))) && good;
+    m->text = weir_arena_array(c->arena, launches, sizeof(int));
+    m->bytes = weir_arena_array(c->arena, launches, sizeof(size_t));
+    m->alive = weir_arena_array(c->arena, launches, sizeof(size_t));
+    m->when = weir_arena_array(c->arena, launches, sizeof(int));
+    m->batch = weir_arena_array(c->arena, launches, sizeof(int));
+    m->latest = weir_arena_array(c->arena, (size_t)c->n_kernels + 1, sizeof(int));
+    m->merges = weir_arena_array(c->arena, (size_t)c->n_kernels + 1, sizeof(bool));
+    m->large = weir_arena_array(c->arena, (size_t)c->n_kernels + 1, sizeof(bool));
+    m->waiting = weir_arena_array(c->arena, launches, sizeof(*m->waiting));
+    m->built = weir_arena_array(c->arena, launches, sizeof(*m->built));
+    if (!good || !m->text || !m->bytes || !m->alive || !m->when || !m->batch || !m->latest ||
+        !m->merges || !m->large || !m->waiting || !m->built)
+        return false;
+    for (int i = 0; i < c->n_slots; i++) {
+        m->home[i] = home_of(c, i);
+        m->becomes[i] = -1;
+    }
+    for (int i = 0; i < c->n_launches; i++)
+        if (launch(m, i)->copy != WEIR_COPY_PLAIN)
+            m->becomes[m->home[launch(m, i)->args[0].slot]] = launch(m, i)->args[1].slot;
+    for (int i = 0; i < c->n_kernels; i++) {
+        m->merges[i] = strstr(c->kernels[i].text, WEIR_MERGEABLE) != NULL;
+        m->large[i] = strstr(c->kernels[i].text, WEIR_MERGED_WITH_EQUALS) != NULL;
+    }
+    for (int i = 0; i < c->n_launches; i++)
+        m->text[i] = text_of(m, launch(m, i));
+    m->small = weir_device_has(c->dev, WEIR_CAP_WIDE) ? SMALL_WIDE : SMALL_GROUPED;
+    find_alive(m);
+    return true;
+}
+
+// Says that launch i touches its operands, as `value`.
+static void touch(const struct merger *m, const struct touched *t, int i, int value)
+{
+    for (int a = 0; a < launch(m, i)->n_args; a++) {
+        const struct weir_emit_arg *arg = &launch(m, i)->args[a];
+        int *at = &(arg->only_read ? t->read : t->written)[m->home[arg->slot]];
+        *at = value > *at ? value : *at;
+    }
+}
+
+// The highest value of those that launch i must not run together with.
+static int meets(const struct merger *m, const struct touched *t, int i)
+{
+    int most = 0;
+    for (int a = 0; a < launch(m, i)->n_args; a++) {
+        const struct weir_emit_arg *arg = &launch(m, i)->args[a];
+        int home = m->home[arg->slot];
+        int at = t->written[home];
+        if (!arg->only_read && t->read[home] > at)
+            at = t->read[home];
+        most = at > most ? at : most;
+    }
+    return most;
+}
+
+// --- the new order ---
+
+// What distinguishes the buffers that slots lie in.
+static const void *buffer_key(const struct merger *m, int home)
+{
+    static const char arena, constants, inputs;
+    const struct weir_slot *s = &m->c->slots[home];
+    return s->home == WEIR_SLOT_CONSTANT ? &constants
+           : s->home == WEIR_SLOT_INPUT  ? &inputs
+           : s->home == WEIR_SLOT_STATE  ? (const void *)s->state->home
+                                         : &arena;
+}
+
+static bool add_buffer(const struct merger *m, const void **buf, int *n, int home)
+{
+    const void *key = buffer_key(m, home);
+    for (int i = 0; i < *n; i++)
+        if (buf[i] == key)
+            return true;
+    if (*n == WEIR_LAUNCH_MAX_BUFS - 1) // the last one is for the table
+        return false;
+    buf[(*n)++] = key;
+    return true;
+}
+
+static bool buffers_fit(const struct merger *m, int i, const void **buf, int *n)
+{
+    bool fit = true;
+    for (int a = 0; a < launch(m, i)->n_args && fit; a++) {
+        int home = m->home[launch(m, i)->args[a].slot];
+        fit = add_buffer(m, buf, n, home) &&
+              (m->becomes[home] < 0 || add_buffer(m, buf, n, m->home[m->becomes[home]]));
+    }
+    return fit;
+}
+
+static bool has_text(const struct built *b, int text)
+{
+    for (int i = 0; i < b->n_texts; i++)
+        if (b->text[i] == text)
+            return true;
+    return false;
+}
+
+// Bytes of the tensors that launch i is the first to touch.
+static size_t made(const struct merger *m, int i)
+{
+    size_t size = 0;
+    for (int a = 0; a < launch(m, i)->n_args; a++) {
+        int home = m->home[launch(m, i)->args[a].slot];
+        bool seen = !in_arena(m, home) || m->first[home] != i;
+        for (int b = 0; b < a; b++)
+            seen = seen || m->home[launch(m, i)->args[b].slot] == home;
+        size += seen ? 0 : m->c->slots[home].size;
+    }
+    return size;
+}
+
+// Whether there is memory for the results of launch i from the place of launch `from` on.
+static bool fits_from(const struct merger *m, int i, int from)
+{
+    const size_t more = from < i ? made(m, i) : 0;
+    for (int k = from; k < i; k++)
+        if (m->alive[k] + m->kept + more > m->most)
+            return false;
+    return true;
+}
+
+// Whether launch i may run at the same time as a batch, by the same kernel. `small`: that may get
+// larger by it.
+static bool may_join(struct merger *m, int i, int batch, bool small)
+{
+    struct built *b = &m->built[batch];
+    if (m->text[i] < 0 || batch == 0 || !b->grows || meets(m, &m->done, i) >= batch ||
+        memcmp(launch(m, i)->local, b->local, 3 * sizeof(*b->local)) != 0)
+        return false;
+    if (!has_text(b, m->text[i]) &&
+        (b->n_texts == TEXTS_MAX || !small || !b->small || m->large[m->text[i]]))
+        return false;
+    const void *buf[WEIR_LAUNCH_MAX_BUFS];
+    int n = b->n_bufs;
+    memcpy(buf, b->buf, sizeof(buf));
+    if (!fits_from(m, i, b->at) || !buffers_fit(m, i, buf, &n))
+        return false;
+    memcpy(b->buf, buf, sizeof(buf));
+    b->n_bufs = n;
+    return true;
+}
+
+static void join(struct merger *m, int i, int batch, bool small)
+{
+    struct built *b = &m->built[batch];
+    const size_t more = made(m, i);
+    for (int k = b->at; k < i; k++)
+        m->alive[k] += more;
+    if (m->text[i] >= 0) {
+        if (!has_text(b, m->text[i]))
+            b->text[b->n_texts++] = m->text[i];
+        m->latest[m->text[i]] = batch;
+    }
+    b->small = b->small && small;
+    b->n++;
+    touch(m, &m->done, i, batch);
+    m->batch[i] = batch;
+    m->when[m->n++] = i;
+}
+
+// With what is like it, if that was done late enough.
+static bool join_like(struct merger *m, int i, bool small)
+{
+    if (m->text[i] < 0 || m->bytes[i] > LIKE * m->small ||
+        !may_join(m, i, m->latest[m->text[i]], small))
+        return false;
+    join(m, i, m->latest[m->text[i]], small);
+    return true;
+}
+
+// Launch i is the next one; `at`: of all that have been looked at, the last. `small`: others may
+// come to it.
+static void emit(struct merger *m, int i, int at, bool small)
+{
+    if (join_like(m, i, small))
+        return;
+    if (!may_join(m, i, m->n_built, small)) {
+        struct built *b = &m->built[++m->n_built];
+        *b = (struct built){.at = at, .local = launch(m, i)->local};
+        b->grows = m->text[i] >= 0 && buffers_fit(m, i, b->buf, &b->n_bufs);
+        b->small = b->grows && !m->large[m->text[i]];
+    }
+    join(m, i, m->n_built, small);
+}
+
+static int by_level(const void *a, const void *b)
+{
+    const struct waiting *x = a, *y = b;
+    if (x->level != y->level)
+        return x->level - y->level;
+    int local = memcmp(x->local, y->local, 3 * sizeof(*x->local));
+    if (local != 0)
+        return local;
+    return x->text != y->text ? x->text - y->text : x->launch - y->launch;
+}
+
+static void note_levels(struct merger *m)
+{
+    size_t size = (size_t)m->c->n_slots * sizeof(int);
+    memset(m->levels.read, 0, size);
+    memset(m->levels.written, 0, size);
+    for (int k = 0; k < m->n_waiting; k++)
+        touch(m, &m->levels, m->waiting[k].launch, m->waiting[k].level);
+}
+
+// Those that are needed go out, level by level, at the place of launch `at`.
+static void release(struct merger *m, int at)
+{
+    int left = 0, n = 0;
+    struct waiting *out = weir_arena_array(m->c->scratch, (size_t)m->n_waiting + 1, sizeof(*out));
+    if (!out) {
+        m->c->status = WEIR_NOMEM;
+        return;
+    }
+    for (int k = 0; k < m->n_waiting; k++) {
+        if (m->waiting[k].needed)
+            out[n++] = m->waiting[k];
+        else
+            m->waiting[left++] = m->waiting[k];
+    }
+    m->n_waiting = left;
+    qsort(out, (size_t)n, sizeof(*out), by_level);
+    for (int k = 0; k < n; k++) {
+        m->kept -= out[k].kept;
+        emit(m, out[k].launch, at, true);
+    }
+    if (n > 0)
+        note_levels(m);
+}
+
+// What launch i must come after or, with `keepers`, what keeps memory alive there; and what those
+// must come after in turn.
+static void release_for(struct merger *m, int i, bool keepers)
+{
+    m->stamp++;
+    if (!keepers)
+        touch(m, &m->needed, i, m->stamp);
+    for (int k = m->n_waiting - 1; k >= 0; k--) {
+        struct waiting *w = &m->waiting[k];
+        w->needed = (keepers && w->kept > 0) || meets(m, &m->needed, w->launch) == m->stamp;
+        if (w->needed)
+            touch(m, &m->needed, w->launch, m->stamp);
+    }
+    release(m, i);
+}
+
+// Bytes that would be free behind launch i, but for what it leaves.
+static size_t dying(const struct merger *m, int i)
+{
+    const struct weir_planned *l = launch(m, i);
+    size_t gone = 0, left = made(m, i);
+    for (int a = 0; a < l->n_args; a++) {
+        int home = m->home[l->args[a].slot];
+        bool seen = !in_arena(m, home) || m->first[home] == i || m->last[home] != i;
+        for (int b = 0; b < a; b++)
+            seen = seen || m->home[l->args[b].slot] == home;
+        gone += seen ? 0 : m->c->slots[home].size;
+    }
+    return gone > left ? gone - left : 0;
+}
+
+static void take(struct merger *m, int i, bool tail)
+{
+    const bool small = m->bytes[i] <= m->small || tail;
+    const size_t kept = dying(m, i);
+    const int level = 1 + meets(m, &m->levels, i);
+    if (m->alive[i] + m->kept > m->most)
+        release_for(m, i, true);
+    if (level == 1 && !tail && join_like(m, i, small))
+        return;
+    if (m->text[i] < 0 || !small || m->large[m->text[i]] ||
+        m->alive[i] + m->kept + kept > m->most) {
+        release_for(m, i, false);
+        emit(m, i, i, small);
+        return;
+    }
+    m->waiting[m->n_waiting++] = (struct waiting){.launch = i,
+                                                  .text = m->text[i],
+                                                  .kept = kept,
+                                                  .level = level,
+                                                  .local = launch(m, i)->local};
+    m->kept += kept;
+    touch(m, &m->levels, i, level);
+}
+
+// Launches [first, end) of one loop, no host call and no other loop among them.
+static void merge_range(struct merger *m, int first, int end)
+{
+    int tail = end;
+    while (tail > first && m->text[tail - 1] >= 0 && !m->large[m->text[tail - 1]])
+        tail--;
+    for (int i = first; i < end; i++)
+        take(m, i, i >= tail);
+    for (int k = 0; k < m->n_waiting; k++)
+        m->waiting[k].needed = true;
+    release(m, end - 1);
+    for (int i = 0; i < m->c->n_kernels;
+         i++) // what comes then is of another loop, or behind a host call
+        m->latest[i] = 0;
+    m->built[m->n_built].grows = false;
+}
+
+// --- the new list ---
+
+// The launches by batch, those of one as they went out. first[k], which has an entry more: where
+// batch k begins.
+static bool reorder(struct merger *m, int *first)
+{
+    struct weir_emit_state *c = m->c;
+    struct weir_planned *old =
+        weir_arena_memdup(c->scratch, c->launches, (size_t)c->n_launches * sizeof(*old));
+    int *place = weir_arena_array(c->scratch, (size_t)c->n_launches + 1, sizeof(*place));
+    int *next = weir_arena_array(c->scratch, (size_t)m->n_built + 2, sizeof(*next));
+    if ((!old && c->n_launches > 0) || !place || !next)
+        return false;
+    for (int k = 1; k <= m->n_built; k++)
+        first[k + 1] = next[k + 1] = first[k] + m->built[k].n;
+    for (int i = 0; i < m->n; i++) {
+        int from = m->when[i], to = next[m->batch[from]]++;
+        c->launches[to] = old[from];
+        place[from] = to;
+    }
+    for (int i = 0; i < c->n_in_place; i++)
+        c->in_place[i].launch = place[c->in_place[i].launch];
+    return true;
+}
+
+// Words of the table that the kernel of launches [first, end) reads (write_merged.c).
+static size_t table_size(const struct weir_emit_state *c, int first, int end)
+{
+    size_t n = 0;
+    for (int i = first; i < end; i++) {
+        const struct weir_planned *l = &c->launches[i];
+        n += weir_merged_record(l);
+        n += l->global[0] / l->local[0] * (l->global[1] / l->local[1]) *
+             (l->global[2] / l->local[2]);
+    }
+    return n;
+}
+
+static bool add_batch(struct weir_emit_state *c, int first, int end)
+{
+    struct weir_slot table = {.home = WEIR_SLOT_CONSTANT,
+                              .dtype = WEIR_U32,
+                              .name = "table of a merged launch",
+                              .size = table_size(c, first, end) * sizeof(uint32_t)};
+    if (!weir_grow(c->arena, (void **)&c->batches, c->n_batches, &c->cap_batches,
+                   sizeof(*c->batches)))
+        return false;
+    struct weir_batch *b = &c->batches[c->n_batches++];
+    *b = (struct weir_batch){.first = first, .end = end, .table = weir_slot_add(c, &table)};
+    c->slots[b->table].first = first;
+    c->slots[b->table].last = end - 1;
+    for (int i = first; i < end; i++)
+        c->launches[i].batch = c->n_batches;
+    return c->status == WEIR_OK;
+}
+
+static void describe(struct weir_emit_state *c)
+{
+    int merged = 0;
+    for (int k = 0; k < c->n_batches; k++) {
+        const struct weir_batch *b = &c->batches[k];
+        merged += b->end - b->first - 1;
+        weir_strbuf_printf(&c->dump_merge, "launches %d .. %d:\n", b->first, b->end - 1);
+        for (int i = b->first, n = 1; i < b->end; i++, n++) {
+            if (i + 1 < b->end && strcmp(c->launches[i].kernel, c->launches[i + 1].kernel) == 0)
+                continue;
+            weir_strbuf_printf(&c->dump_merge, "  %d %s\n", n, c->launches[i].kernel);
+            n = 0;
+        }
+    }
+    weir_strbuf_printf(&c->dump_merge, "%d launches become %d\n", c->n_launches,
+                       c->n_launches - merged);
+}
+
+enum weir_status weir_merge(struct weir_emit_state *c)
+{
+    struct merger m;
+    weir_arena_reset(c->scratch);
+    if (!make(&m, c))
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory to merge %d launches", c->n_launches);
+    for (int i = 0, end; i < c->n_launches; i = end) {
+        const struct weir_planned *l = &c->launches[i];
+        for (end = i + 1; l->kernel && end < c->n_launches && c->launches[end].kernel &&
+                          c->launches[end].loop == l->loop;
+             end++)
+            ;
+        merge_range(&m, i, end);
+    }
+    int *first = weir_arena_array(c->scratch, (size_t)m.n_built + 2, sizeof(*first));
+    bool good = first && reorder(&m, first);
+    for (int k = 1; k <= m.n_built && good; k++)
+        good = m.built[k].n < 2 || add_batch(c, first[k], first[k + 1]);
+    if (!good || c->status != WEIR_OK)
+        return weir_fail(&c->log, WEIR_NOMEM, "no memory to merge %d launches", c->n_launches);
+    if (c->params->dump_dir)
+        describe(c);
+    return WEIR_OK;
+}
