@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fast mode: every op row on one device within the error bounds that follow from what docs/numerics.md
-// (section 15) says of it, element by element, around the double oracle. The cases of some rows are one
-// program. The host has no fast mode: its bits there are those of exact mode.
+// Fast mode: every op row on one device within the error bounds that follow from what
+// docs/numerics.md (section 15) says of it, element by element, around the double oracle. The cases
+// of some rows are one program. The host has no fast mode: its bits there are those of exact mode.
 //
 //   test-ops-fast SELECTOR [MASK [EVERY [NAMES]]]
 //
-// MASK: `all`, or `grouped`, which hides wide kernels. EVERY: each this many-th case (1). NAMES: only these rows,
-// with commas between.
+// MASK: `all`, or `grouped`, which hides wide kernels. EVERY: each this many-th case (1). NAMES:
+// only these rows, with commas between.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static void add_row(const struct weir_op *op, struct rows_test *r)
         if (!test_op_case_make_in(op, idx, r->g, t))
             break;
         for (int i = 0; i < t->c.n_in; i++)
-            r->bindings[r->n_bindings++] = (struct weir_binding) { t->in[i], t->data[i] };
+            r->bindings[r->n_bindings++] = (struct weir_binding){t->in[i], t->data[i]};
         r->outputs[r->n++] = t->out;
     }
     ck_assert_int_lt(r->n, MOST_CASES);
@@ -85,13 +85,15 @@ static void check_case(const struct test_op_case *t, const void *got)
     char text[160];
     test_bound_run(op->cls == WEIR_OP_LOOP ? unrolled(t) : t->out, t->leaves64, t->c.n_in, &o);
     int64_t bad = test_bound_check(&o, got, &worst, text, sizeof(text));
-    ck_assert_msg(bad < 0, "%s, case %d (%s), element %lld: %s", op->name, t->idx, t->c.label, (long long)bad, text);
+    ck_assert_msg(bad < 0, "%s, case %d (%s), element %lld: %s", op->name, t->idx, t->c.label,
+                  (long long)bad, text);
     test_bound_free(&o);
 }
 
 static void *read_output(weir_program *p, int i, const weir_value *v)
 {
-    void *got = calloc((size_t)weir_shape_size(weir_value_shape(v)) + 1, weir_dtype_size(weir_value_dtype(v)));
+    void *got = calloc((size_t)weir_shape_size(weir_value_shape(v)) + 1,
+                       weir_dtype_size(weir_value_dtype(v)));
     ck_assert_ptr_nonnull(got);
     test_ok(weir_read(p, i, got));
     return got;
@@ -99,7 +101,7 @@ static void *read_output(weir_program *p, int i, const weir_value *v)
 
 static void run_rows(struct rows_test *r)
 {
-    struct weir_compile_params params = { .numerics = WEIR_NUMERICS_FAST };
+    struct weir_compile_params params = {.numerics = WEIR_NUMERICS_FAST};
     weir_program *p = NULL;
     test_ok(weir_compile(dev, r->outputs, r->n, &params, &p));
     test_ok(weir_run(p, r->bindings, r->n_bindings));
@@ -125,7 +127,8 @@ START_TEST(rows_are_within_bounds)
 }
 END_TEST
 
-// What no device is needed for: the text says which functions it takes, and the host has no such mode.
+// What no device is needed for: the text says which functions it takes, and the host has no such
+// mode.
 START_TEST(fast_text_is_other_text)
 {
     weir_graph *g = NULL;
@@ -136,12 +139,13 @@ START_TEST(fast_text_is_other_text)
     weir_value *x = weir_input(g, WEIR_F32, weir_shape(16), "x"), *y = weir_tanh(x);
     for (int fast = 0; fast < 2; fast++) {
         weir_program *p = NULL;
-        struct weir_compile_params params = { .numerics = (enum weir_numerics)fast, .no_replay = true };
+        struct weir_compile_params params = {.numerics = (enum weir_numerics)fast,
+                                             .no_replay = true};
         test_ok(weir_compile(dev, &y, 1, &params, &p));
-        test_ok(weir_run(p, &(struct weir_binding) { x, in }, 1));
+        test_ok(weir_run(p, &(struct weir_binding){x, in}, 1));
         test_ok(weir_read(p, 0, out[fast]));
         for (int i = 0; i < p->n_kernels; i++) {
-            struct weir_strbuf text = { 0 };
+            struct weir_strbuf text = {0};
             test_ok(weir_program_kernel_text(p, p->kernels[i].name, &text));
             ck_assert_int_eq(strncmp(text.s, "#define WEIR_FAST\n", 18) == 0, fast);
             weir_strbuf_free(&text);
@@ -158,8 +162,10 @@ int main(int argc, char **argv)
 {
     setenv("CK_FORK", "no", 1); // OpenCL does not survive a fork on every driver
     const char *selector = argc > 1 ? argv[1] : "host", *mask = argc > 2 ? argv[2] : "all";
-    struct weir_device_params params = { .log = test_log, .selector = selector, .allow_fast = true,
-                                         .caps_mask = strcmp(mask, "grouped") ? 0 : WEIR_CAP_WIDE };
+    struct weir_device_params params = {.log = test_log,
+                                        .selector = selector,
+                                        .allow_fast = true,
+                                        .caps_mask = strcmp(mask, "grouped") ? 0 : WEIR_CAP_WIDE};
     every = argc > 3 ? atoi(argv[3]) : 1;
     only = argc > 4 ? argv[4] : NULL;
     if (weir_device_open(&params, &dev) != WEIR_OK) {

@@ -40,6 +40,7 @@ const struct cli_feature cli_features[] = {
     { WEIR_CAP_FMA, "fma" },
     { WEIR_CAP_DIV_SQRT, "exact-division" },
     { WEIR_CAP_LOOP_SUMS, "ordered-loops" },
+    { WEIR_CAP_GEMM, "clblast" },
     { WEIR_CAP_WIDE, "wide" },
     { WEIR_CAP_VECTOR_DEREF, "vector-pointers" },
     { WEIR_CAP_SUBGROUPS, "sub-groups" },

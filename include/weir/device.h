@@ -35,6 +35,7 @@ enum weir_cap {
     WEIR_CAP_XMX_TF32 = 1 << 13,      // cl_intel_subgroup_matrix_multiply_accumulate_tf32
     WEIR_CAP_WMMA = 1 << 14,          // __builtin_amdgcn_wmma_f32_16x16x16, 32 lanes: bf16, f16
     WEIR_CAP_MFMA = 1 << 15,          // __builtin_amdgcn_mfma_f32_16x16, 64 lanes: f32, bf16, f16
+    WEIR_CAP_GEMM = 1 << 20,          // a library multiplies matrices on it (fast mode)
 };
 
 // How a program computes (docs/numerics.md).

@@ -50,6 +50,9 @@ struct weir_compile_params {
                           // pass rather than kept, the more the tighter it is; NOMEM, with the least that
                           // is possible in the log, where that does not do (0 = no limit)
     const char *label;    // for messages and dumps (NULL = "program")
+    int library;          // fast mode, products of matrices by the device's library (WEIR_CAP_GEMM): 0 = where a
+                          // rule says that it wins, 1 = all that it can do, -1 = none
+    int winograd;         // fast mode, 3 x 3 convolutions of stride 1 by Winograd's F(2x2, 3x3): as `library`
     enum weir_numerics numerics; // a device that failed its self-test takes WEIR_NUMERICS_FAST only
     enum weir_tune tune;  // which kernels contractions get
     double launch_ms;     // GPUs: a launch that might take longer runs in parts, so that a desktop stays alive;

@@ -104,6 +104,7 @@ struct weir_group {
 // A launch before it has addresses.
 struct weir_planned {
     const char *kernel;       // OpenCL; NULL for C functions
+    const struct weir_gemm *gemm; // instead of a kernel
     weir_host_fn *fn;
     const void *desc;
     bool host_callback;

@@ -219,11 +219,46 @@ static bool take_bound(struct weir_emit *e, struct weir_gather *g, struct weir_b
     return without_border(e, g);
 }
 
+// Whether it is one that Winograd's algorithm takes: c's, over the image m; forward, or the input
+// gradient, which is a convolution with the kernels turned and their channels exchanged.
+static bool winograd_of(const struct weir_emit *e, const struct conv *c, const struct image *m,
+                        bool forward, struct weir_winograd *w)
+{
+    bool fits =
+        c->groups == 1 && c->in[0] == 1 && c->out[0] == 1 && c->ker[0] == 1 && c->pad[0] == 0;
+    for (int i = 1; i < 3; i++)
+        fits &= c->ker[i] == 3 && c->stride[i] == 1 && c->dilation[i] == 1 && c->pad[i] >= 0 &&
+                c->pad[i] <= 2;
+    *w = (struct weir_winograd){.n = m->n,
+                                .sn = m->sn,
+                                .sh = m->stride[1],
+                                .sw = m->stride[2],
+                                .sc = m->sc,
+                                .x = m->source.arg,
+                                .w = weir_emit_arg(&e->in[1]),
+                                .w_in = forward ? c->w_c : c->w_o,
+                                .w_out = forward ? c->w_o : c->w_c,
+                                .w_h = forward ? c->w_k[1] : -c->w_k[1],
+                                .w_w = forward ? c->w_k[2] : -c->w_k[2],
+                                .w0 = forward ? 0 : 2 * (c->w_k[1] + c->w_k[2]),
+                                .cin = forward ? c->cin : c->cout,
+                                .cout = forward ? c->cout : c->cin};
+    for (int i = 0; i < 2; i++) {
+        w->in[i] = forward ? c->in[1 + i] : c->out[1 + i];
+        w->out[i] = forward ? c->out[1 + i] : c->in[1 + i];
+        w->pad[i] = forward ? c->pad[1 + i] : 2 - c->pad[1 + i];
+    }
+    return fits && weir_winograd_fits(e, w);
+}
+
 static enum weir_status emit_conv(struct weir_emit *e)
 {
     struct conv c;
+    struct weir_winograd winograd;
     conv_of(e->v, &e->in[0], &e->in[1], &e->out[0], &c);
     struct image x = image_of(&e->in[0]);
+    if (winograd_of(e, &c, &x, true, &winograd))
+        return weir_winograd_emit(e, &winograd);
     int64_t min[3], max[3];
     window(&c, min, max);
     struct weir_gather g = conv_gather(e, &c, &x, min);
@@ -430,6 +465,9 @@ static enum weir_status emit_conv_input_grad(struct weir_emit *e)
     struct conv c;
     conv_of(e->v, &e->out[0], &e->in[1], &e->in[0], &c);
     struct image y = image_of(&e->in[0]);
+    struct weir_winograd winograd;
+    if (winograd_of(e, &c, &y, false, &winograd))
+        return weir_winograd_emit(e, &winograd);
     int64_t min[3], max[3], phases = c.stride[0] * c.stride[1] * c.stride[2];
     struct phase p[3];
     struct weir_gather g;

@@ -69,6 +69,20 @@ void weir_gather_simplify(struct weir_gather *g);
 extern const struct weir_contract_kernel weir_contract_window, weir_contract_border,
     weir_contract_block, weir_contract_wide, weir_contract_engine, weir_contract_grouped;
 
+// A convolution of stride 1 by 3 x 3 kernels, in fast mode (winograd.c): strides and offsets in elements.
+struct weir_winograd {
+    int64_t n, in[2], out[2], pad[2], cin, cout;
+    int64_t sn, sh, sw, sc;             // of the image
+    int64_t w0, w_in, w_out, w_h, w_w;  // of the kernels
+    struct weir_emit_arg x, w;
+};
+bool weir_winograd_fits(const struct weir_emit *e, const struct weir_winograd *w);
+enum weir_status weir_winograd_emit(struct weir_emit *e, const struct weir_winograd *w);
+
+// By the device's library, in fast mode.
+bool weir_library_fits(const struct weir_emit *e, const struct weir_gather *g);
+enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir_gather *g);
+
 // How the kernels of grouped devices read an operand (CT_A_VECTOR, CT_B_VECTOR of contract_grouped.cl), and
 // whether a step may reach beyond the end of a chunk (CT_RAGGED).
 enum weir_gather_operand { WEIR_GATHER_A, WEIR_GATHER_B, WEIR_GATHER_OUT };

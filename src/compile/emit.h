@@ -28,6 +28,7 @@ struct weir_emit_arg {
 
 struct weir_emit_launch {
     const char *kernel; // as weir_emit_kernel returned it
+    const struct weir_gemm *gemm; // instead of a kernel; lives in the arena
     const char *label;
     int n_args, n_ints;
     struct weir_emit_arg *args;
@@ -69,6 +70,7 @@ struct weir_emit {
     int n_forced;
     const struct weir_contract_kernel *const *kernels; // NULL: weir_contract_kernels
     struct weir_seen *seen;            // receives what was asked
+    int library, winograd;     // as in weir_compile_params
     struct weir_emit_state *state;
 };
 

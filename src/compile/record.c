@@ -101,7 +101,7 @@ static enum weir_status bind(const struct weir_emit_state *c, const struct weir_
     if (from->loop >= 0 && !steps)
         return WEIR_NOMEM;
     *to = (struct weir_launch) { .module = from->kernel ? p->module : NULL, .kernel = from->kernel,
-                                 .fn = from->fn, .desc = from->desc,
+                                 .gemm = from->gemm, .fn = from->fn, .desc = from->desc,
                                  .host_callback = from->host_callback, .written = from->written,
                                  .n_bufs = from->n_args, .n_ints = from->n_ints,
                                  .label = from->label };

@@ -92,9 +92,9 @@ static bool is_read(const struct weir_emit *e, int slot)
 
 void weir_emit_launch(struct weir_emit *e, const struct weir_emit_launch *l)
 {
-    struct weir_planned p = { .kernel = l->kernel, .n_args = l->n_args, .n_ints = l->n_ints,
+    struct weir_planned p = { .kernel = l->kernel, .gemm = l->gemm, .n_args = l->n_args, .n_ints = l->n_ints,
                               .args = l->args, .flops = l->flops, .label = l->label ? l->label : l->kernel };
-    if (!l->kernel || l->n_args > WEIR_LAUNCH_MAX_BUFS || l->n_ints > WEIR_LAUNCH_MAX_INTS) {
+    if ((!l->kernel && !l->gemm) || l->n_args > WEIR_LAUNCH_MAX_BUFS || l->n_ints > WEIR_LAUNCH_MAX_INTS) {
         fail(e, WEIR_UNSUPPORTED);
         return;
     }
@@ -129,7 +129,8 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     if (!o)
         return WEIR_NOMEM;
     struct weir_emit e = { .dev = c->dev, .arena = c->arena, .v = v, .n_in = v->arity,
-                           .n_out = v->n_parts, .in = o, .out = o + v->arity, .fast = c->fast, .state = c };
+                           .n_out = v->n_parts, .in = o, .out = o + v->arity, .fast = c->fast, .library = c->params->library,
+                           .winograd = c->params->winograd, .state = c };
     for (int i = 0; i < v->arity; i++)
         weir_operand_of(c, v->arg[i], &o[i]);
     for (int i = 0; i < v->n_parts; i++)

@@ -191,7 +191,7 @@ static enum weir_status check_bufs(const weir_device *dev, const struct weir_lau
         weir_require(&dev->log, ref->buf != NULL && ref->buf->dev == dev);
         weir_require(&dev->log, ref->elem_size > 0 && ref->offset % ref->elem_size == 0);
         weir_require(&dev->log, ref->offset <= ref->buf->size);
-        if (l->host_callback)
+        if (l->host_callback || l->gemm)
             weir_require(&dev->log, inside(ref->buf, ref->offset, l->buf_size[i]));
     }
 error:
@@ -225,7 +225,36 @@ static enum weir_status check_steps(const weir_device *dev, const struct weir_la
         }
         weir_require(&dev->log, low >= 0);
         weir_require(&dev->log,
-                     inside(ref->buf, (size_t)high, l->host_callback ? l->buf_size[b] : 0));
+                     inside(ref->buf, (size_t)high, l->host_callback || l->gemm ? l->buf_size[b] : 0));
+    }
+error:
+    return status;
+}
+
+// Elements from the first to behind the last of `rows` x `cols`, `batch` times.
+static int64_t reach(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int64_t apart)
+{
+    return (rows - 1) * ld + cols + (batch - 1) * apart;
+}
+
+static enum weir_status check_gemm(const weir_device *dev, const struct weir_launch *l)
+{
+    enum weir_status status = WEIR_OK;
+    const struct weir_gemm *g = l->gemm;
+    weir_require(&dev->log, weir_device_has(dev, WEIR_CAP_GEMM));
+    weir_require(&dev->log, l->n_bufs == 3 && l->n_ints == 0);
+    weir_require(&dev->log, g->m > 0 && g->n > 0 && g->k > 0 && g->batch > 0);
+    weir_require(&dev->log, g->lda >= (g->ta ? g->m : g->k) && g->ldb >= (g->tb ? g->k : g->n) &&
+                                g->ldc >= g->n);
+    weir_require(&dev->log, g->batch_a >= 0 && g->batch_b >= 0);
+    weir_require(&dev->log, g->batch == 1 || g->batch_c >= (g->m - 1) * g->ldc + g->n || g->m == 1);
+    const int64_t need[3] = {
+        reach(g->ta ? g->k : g->m, g->ta ? g->m : g->k, g->lda, g->batch, g->batch_a),
+        reach(g->tb ? g->n : g->k, g->tb ? g->k : g->n, g->ldb, g->batch, g->batch_b),
+        reach(g->m, g->n, g->ldc, g->batch, g->batch_c)};
+    for (int i = 0; i < 3; i++) {
+        weir_require(&dev->log, l->bufs[i].elem_size == sizeof(float));
+        weir_require(&dev->log, (size_t)need[i] * sizeof(float) <= l->buf_size[i]);
     }
 error:
     return status;
@@ -239,7 +268,9 @@ static enum weir_status check_launch(const weir_device *dev, const struct weir_l
         status = check_steps(dev, l, nest);
     if (status != WEIR_OK)
         return status;
-    if (l->host_callback || weir_device_is_host(dev)) {
+    if (l->gemm) {
+        return check_gemm(dev, l);
+    } else if (l->host_callback || weir_device_is_host(dev)) {
         weir_require(&dev->log, l->fn != NULL);
     } else {
         weir_require(&dev->log, l->module != NULL && l->module->dev == dev);

@@ -31,6 +31,15 @@ struct weir_launch_step {
     int64_t bytes;
 };
 
+// out = op(a) op(b) by the device's own library (WEIR_CAP_GEMM), in any order of sums: buffer
+// arguments a, b, out of f32. Matrices are row-major; `batch` of them lie batch_* elements apart.
+struct weir_gemm {
+    int64_t m, n, k, batch;  // op(a) is m x k, op(b) k x n
+    bool ta, tb;             // a is stored as k x m, b as n x k
+    int64_t lda, ldb, ldc;   // elements from row to row as stored
+    int64_t batch_a, batch_b, batch_c;
+};
+
 // One unit of work. OpenCL: kernel `kernel` of `module`; its parameters are, in this order,
 // for each buffer `global T *p_i, ulong o_i` (o_i in elements), then one `int` per integer.
 // Host: `fn(desc, ptrs)`. A call with `callback` set runs on the calling thread between the two
@@ -42,11 +51,12 @@ struct weir_launch {
     const char *kernel;
     weir_host_fn *fn;
     const void *desc;     // borrowed: must outlive the list
+    const struct weir_gemm *gemm; // neither kernel nor fn: this; copied
     bool host_callback;   // fn is a user's function: run it on the host on any backend
     uint32_t written;     // host_callback: bit i set = buffer i is written
     int n_bufs, n_ints;
     struct weir_buf_ref bufs[WEIR_LAUNCH_MAX_BUFS];
-    size_t buf_size[WEIR_LAUNCH_MAX_BUFS]; // bytes reachable from offset (host_callback only)
+    size_t buf_size[WEIR_LAUNCH_MAX_BUFS]; // bytes reachable from offset (host_callback, gemm)
     int32_t ints[WEIR_LAUNCH_MAX_INTS];
     size_t global[3], local[3]; // local all 0 = the driver's choice; global is a multiple of local
     const char *label;    // for profiles and messages
@@ -67,7 +77,7 @@ enum { WEIR_PART_ITEMS = 64 };
 struct weir_build_params {
     const char *source;   // complete OpenCL C text
     const char *options;  // extra build options, appended to those of the mode
-    bool fast;            // fast mode: no more is asked of division, root and the order of sums than OpenCL does
+    bool fast;            // fast mode: correctly rounded division and ordered loops are not asked for
     const char *label;    // for messages
 };
 

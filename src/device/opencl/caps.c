@@ -201,6 +201,7 @@ enum weir_status weir_cl_probe(weir_device *dev)
         note(dev, &log, probe->cap, claimed && run_probe(dev, probe->source, 1, 1));
     }
     probe_engines(dev, &log);
+    note(dev, &log, WEIR_CAP_GEMM, weir_cl_gemm_there());
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     note(dev, &log, WEIR_CAP_COMMAND_BUFFER, probe_commands(dev));
     dev->log = log;

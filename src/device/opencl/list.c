@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "device/opencl/opencl.h"
 
@@ -24,8 +25,15 @@ struct callback {
     void *ptr[WEIR_LAUNCH_MAX_BUFS]; // host copies, owned
 };
 
+// A product by the library.
+struct gemm {
+    struct weir_gemm shape;
+    struct weir_buf_ref bufs[3];
+};
+
 struct item {
-    cl_kernel kernel;         // NULL: a callback or a loop
+    cl_kernel kernel;         // NULL: a gemm, a callback or a loop
+    struct gemm *gemm;
     struct callback *callback;
     int span;                 // a loop over the items after it, if not 0
     int64_t repeat;
@@ -72,6 +80,7 @@ void weir_cl_list_destroy(weir_device *dev, weir_list *list)
         if (l->items[i].kernel)
             clReleaseKernel(l->items[i].kernel);
         drop_commands(dev, &l->items[i]);
+        free(l->items[i].gemm);
         callback_destroy(l->items[i].callback);
         free(l->items[i].moving);
         free(l->items[i].moving_from);
@@ -181,6 +190,16 @@ static enum weir_status record_kernel(weir_device *dev, const struct weir_launch
     return status == WEIR_OK ? check_group(dev, item, l->kernel) : status;
 }
 
+static struct gemm *gemm_create(const struct weir_launch *l)
+{
+    struct gemm *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->shape = *l->gemm;
+    memcpy(g->bufs, l->bufs, sizeof g->bufs);
+    return g;
+}
+
 static bool record_moving(const struct weir_launch *l, struct item *item)
 {
     item->moving = weir_moving_create(l, &item->n_moving);
@@ -197,6 +216,7 @@ static enum weir_status record_item(weir_device *dev, const struct weir_launch *
     const char *label = l->label    ? l->label
                         : l->kernel ? l->kernel
                         : l->span   ? "loop"
+                        : l->gemm   ? "gemm"
                                     : "host call";
     memcpy(item->global, l->global, sizeof item->global);
     memcpy(item->local, l->local, sizeof item->local);
@@ -207,9 +227,12 @@ static enum weir_status record_item(weir_device *dev, const struct weir_launch *
     item->label = strdup(label);
     if (item->label && l->host_callback)
         item->callback = callback_create(l);
-    if (!item->label || (l->host_callback && !item->callback) || !record_moving(l, item))
+    if (item->label && l->gemm)
+        item->gemm = gemm_create(l);
+    if (!item->label || (l->host_callback && !item->callback) || (l->gemm && !item->gemm) ||
+        !record_moving(l, item))
         return weir_fail(&dev->log, WEIR_NOMEM, "out of memory recording %s", label);
-    return l->host_callback || l->span ? WEIR_OK : record_kernel(dev, l, item);
+    return l->host_callback || l->span || l->gemm ? WEIR_OK : record_kernel(dev, l, item);
 }
 
 // Part `part` of the range begins at `offset`; a multiple of the group's size lies between any two.
@@ -317,10 +340,23 @@ static enum weir_status run_callback(weir_device *dev, const struct callback *c,
     return status;
 }
 
+static enum weir_status enqueue_gemm(weir_device *dev, cl_command_queue queue,
+                                     const struct item *item, const int64_t *iteration,
+                                     cl_event *event)
+{
+    struct weir_buf_ref bufs[3];
+    memcpy(bufs, item->gemm->bufs, sizeof bufs);
+    for (int i = 0; i < item->n_moving; i++)
+        bufs[item->moving[i].buf].offset += (size_t)weir_moved(&item->moving[i], iteration);
+    return weir_cl_gemm_run(dev, queue, &item->gemm->shape, bufs, item->label, event);
+}
+
 static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,
                                 int part, const int64_t *iteration, cl_event *event)
 {
     size_t offset[3], global[3];
+    if (item->gemm)
+        return enqueue_gemm(dev, queue, item, iteration, event);
     range_of_part(item, part, offset, global);
     for (int i = 0; i < item->n_moving; i++) {
         const struct weir_buf_ref *from = &item->moving_from[i];
@@ -470,12 +506,30 @@ static enum weir_status profile_part(struct walk *w, int at, int part)
     return status;
 }
 
+// By the host's clock: a library may launch several kernels, and gives the last one's event.
+static enum weir_status profile_gemm(struct walk *w, int at)
+{
+    weir_device *dev = w->dev;
+    cl_event event = NULL;
+    enum weir_status status = weir_cl_wait(dev);
+    double start = weir_clock();
+    if (status == WEIR_OK)
+        status =
+            enqueue(dev, weir_cl(dev)->profiling, &w->list->items[at], 0, w->iteration, &event);
+    if (status == WEIR_OK)
+        status = weir_cl_wait_event(dev, event, w->list->items[at].label);
+    w->rows[at].ns += (uint64_t)(1e9 * (weir_clock() - start));
+    return status;
+}
+
 static enum weir_status visit_profile(struct walk *w, int at)
 {
     const struct item *item = &w->list->items[at];
     enum weir_status status = WEIR_OK;
     if (item->callback)
         return run_callback(w->dev, item->callback, item, w->iteration);
+    if (item->gemm)
+        return profile_gemm(w, at);
     for (int part = 0; part < item->parts && status == WEIR_OK; part++)
         status = profile_part(w, at, part);
     return status;

@@ -130,6 +130,12 @@ bool weir_cl_commands_end(weir_device *dev, weir_cl_command_buffer buffer);
 cl_int weir_cl_commands_enqueue(weir_device *dev, weir_cl_command_buffer buffer, cl_event *done);
 void weir_cl_commands_release(weir_device *dev, weir_cl_command_buffer *buffer); // accepts NULL in it
 
+// gemm.c
+bool weir_cl_gemm_there(void); // built with a library
+// Enqueues it; `event` (or NULL) receives one of its end.
+enum weir_status weir_cl_gemm_run(weir_device *dev, cl_command_queue queue, const struct weir_gemm *g,
+                                  const struct weir_buf_ref *bufs, const char *label, cl_event *event);
+
 // list.c
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
                                      weir_list **out);
