@@ -3,7 +3,8 @@
 // them the one table of what takes the place of what in kernels. The error bounds are OpenCL's own
 // (docs/numerics.md, section 15), so the full builtins are taken: native_ ones promise nothing.
 //
-// Only what is in the table changes. Functions that call others inside scalar.h (gamma functions,
+// Only what is in the table changes, and in it is what no driver at hand does slower than scalar.h:
+// PoCL 3.1 takes twice the time for erf and expm1, four times for pow. Functions that call others inside scalar.h (gamma functions,
 // normal numbers, casts) keep the exact ones, which rely on a sum being no fma: so contraction is
 // switched on behind them. Infinities and NaN keep their rules, which is why no relaxed-math option
 // is given to the compiler.
@@ -13,19 +14,9 @@ WEIR_FN VF VN(fast_exp_f)(VF x)
     return exp(x);
 }
 
-WEIR_FN VF VN(fast_expm1_f)(VF x)
-{
-    return expm1(x);
-}
-
 WEIR_FN VF VN(fast_log_f)(VF x)
 {
     return log(x);
-}
-
-WEIR_FN VF VN(fast_log1p_f)(VF x)
-{
-    return log1p(x);
 }
 
 WEIR_FN VF VN(fast_sin_f)(VF x)
@@ -41,16 +32,6 @@ WEIR_FN VF VN(fast_cos_f)(VF x)
 WEIR_FN VF VN(fast_tanh_f)(VF x)
 {
     return tanh(x);
-}
-
-WEIR_FN VF VN(fast_erf_f)(VF x)
-{
-    return erf(x);
-}
-
-WEIR_FN VF VN(fast_pow_f)(VF x, VF y)
-{
-    return pow(x, y);
 }
 
 WEIR_FN VF VN(fast_atan2_f)(VF y, VF x)
@@ -101,22 +82,14 @@ WEIR_FN VF VN(fast_fma_f)(VF a, VF b, VF c)
 
 #define weir_exp_f weir_fast_exp_f
 #define weir_exp_fv weir_fast_exp_fv
-#define weir_expm1_f weir_fast_expm1_f
-#define weir_expm1_fv weir_fast_expm1_fv
 #define weir_log_f weir_fast_log_f
 #define weir_log_fv weir_fast_log_fv
-#define weir_log1p_f weir_fast_log1p_f
-#define weir_log1p_fv weir_fast_log1p_fv
 #define weir_sin_f weir_fast_sin_f
 #define weir_sin_fv weir_fast_sin_fv
 #define weir_cos_f weir_fast_cos_f
 #define weir_cos_fv weir_fast_cos_fv
 #define weir_tanh_f weir_fast_tanh_f
 #define weir_tanh_fv weir_fast_tanh_fv
-#define weir_erf_f weir_fast_erf_f
-#define weir_erf_fv weir_fast_erf_fv
-#define weir_pow_f weir_fast_pow_f
-#define weir_pow_fv weir_fast_pow_fv
 #define weir_atan2_f weir_fast_atan2_f
 #define weir_atan2_fv weir_fast_atan2_fv
 #define weir_sigmoid_f weir_fast_sigmoid_f
