@@ -65,7 +65,7 @@ bool weir_library_fits(const struct weir_emit *e, const struct weir_gather *g)
         return false;
     bool large = m.m >= LEAST_EXTENT && m.n >= LEAST_EXTENT &&
                  (double)m.m * (double)m.n * (double)m.k >= LEAST_MULTIPLIES;
-    return e->library > 0 || (e->dev->info.caps.is_gpu && large && !weir_engine_for(e, g));
+    return e->library > 0 || (e->dev->info.caps.is_gpu && large && !has_engine(e->dev));
 }
 
 enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir_gather *g)

@@ -37,9 +37,7 @@ static struct wide_shape wide_shape(const struct weir_winograd *w)
 
 static bool wins(const struct weir_emit *e, const struct weir_winograd *w, bool wide)
 {
-    const uint32_t engines = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_8 | WEIR_CAP_XMX_16 |
-                             WEIR_CAP_XMX_TF32 | WEIR_CAP_WMMA | WEIR_CAP_MFMA;
-    if (!wide && (e->dev->info.caps.features & engines))
+    if (!wide && has_engine(e->dev))
         return false;
     int64_t least = wide ? LEAST_WIDE : LEAST_GROUPED, most = w->cin > w->cout ? w->cin : w->cout;
     double results = (double)(w->n * w->out[0] * w->out[1]);
