@@ -80,7 +80,7 @@ static enum weir_status measure(struct bench_params *p, const struct benchmark *
     if (!status)
         status = b->run(p);
     bench_progress(NULL, 0, 0);
-    if (!status && json)
+    if (!status && json && !p->compile_only)
         status = save(p, json, weir_clock() - start, before);
     json_decref(before);
     json_decref(p->rows);

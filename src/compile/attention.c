@@ -29,7 +29,8 @@ static bool fits(const struct weir_emit_state *c, const weir_value *y)
         if (q->type.shape.rank != y->type.shape.rank ||
             q->type.shape.dim[i] != y->type.shape.dim[i])
             return false;
-    if (!isfinite(y->attrs.any.f[0]) || (y->attrs.any.i[0] && y->arg[3]->type.shape.rank < 1))
+    if (!isfinite((float)y->attrs.any.f[0]) || weir_dim(k, -2) != weir_dim(v, -2) ||
+         (y->attrs.any.i[0] && y->arg[3]->type.shape.rank < 1))
         return false;
     return weir_device_has(c->dev, WEIR_CAP_WIDE) && is_head(weir_dim(q, -1)) &&
            is_head(weir_dim(v, -1)) && weir_shape_size(&y->type.shape) > 0 &&

@@ -16,9 +16,10 @@ static bool turned(const struct weir_gather *p)
 
 // Columns that are gathered one by one want their distances in the text, as do more loops than
 // numbers, and those that are too large for int.
-static bool by_numbers(const struct weir_gather *p)
+static bool by_numbers(const struct weir_gather *p, int64_t size)
 {
-    return (p->col[3].b == 1 || turned(p)) && extent(p->batch, 4) == 1 && !weir_gather_needs_long(p);
+    return (p->col[3].b == 1 || turned(p)) && extent(p->batch, 4) == 1 && size <= INT32_MAX / 2 &&
+           !weir_gather_needs_long(p);
 }
 
 // The same knobs as weir_gather_define's, as parameters of the kernel.
@@ -95,10 +96,11 @@ int64_t weir_gather_pack(struct weir_emit *e, struct weir_gather *g, int vecs)
                                  .global = {(size_t)div_up(terms, STEP), (size_t)panels, (size_t)z},
                                  .local = {1, 1, 1}};
     struct weir_strbuf t = {0};
-    if (by_numbers(&p)) {
+    if (by_numbers(&p, size)) {
         define_numbers(&t, &p, l.ints);
         l.n_ints = p.col[3].b == 1 ? N_INTS - 1 : N_INTS;
     } else {
+        p.o0 = size; // counts among the indices that int must hold
         weir_gather_define(&t, &p);
     }
     weir_strbuf_printf(&t, "#define CT_VECS %d\n#define CT_STEP %d\n", vecs, STEP);

@@ -25,6 +25,8 @@ enum {
     SLACK = 512 << 10
 };
 
+enum { NONE = -1, MANY = -2 }; // no slot
+
 struct waiting {
     int launch, text;
     int level;   // 1 + the highest of those that it needs
@@ -50,7 +52,7 @@ struct built { // a batch, or a launch that goes alone
 struct merger {
     struct weir_emit_state *c;
     int *home;             // by slot: the one whose memory it lies in; one for all slots of a state
-    int *becomes;          // by home: the slot that a copy may make it part of (-1 = none)
+    int *becomes;          // by home: the slot that a copy may make it part of (NONE, MANY)
     int *first, *last;     // by home: launches that touch it
     int *text;             // by launch: its kernel's entry; -1: it goes alone
     int *latest;           // by text: the last batch that has it
@@ -59,7 +61,7 @@ struct merger {
     size_t small, most, kept;            // most: that may be alive
     struct touched levels, needed, done; // by home: a level, a stamp, a batch
     int stamp;
-    struct waiting *waiting;
+    struct waiting *waiting, *out; // out: while some are released
     int n_waiting;
     struct built *built; // from 1 on
     int n_built;
@@ -80,29 +82,14 @@ static int home_of(const struct weir_emit_state *c, int slot)
     return slot;
 }
 
-// Whether it lies elsewhere in each iteration of a loop, or may come to: then its place is no
-// constant.
-static bool moves(const struct merger *m, int slot)
-{
-    const struct weir_emit_state *c = m->c;
-    for (;;) {
-        const struct weir_slot *s = &c->slots[slot];
-        if (s->home == WEIR_SLOT_WINDOW && s->step != 0)
-            return true;
-        if (s->alias < 0 && s->home != WEIR_SLOT_WINDOW)
-            break;
-        slot = s->alias >= 0 ? s->alias : s->of;
-    }
-    int to = m->becomes[m->home[slot]];
-    return to >= 0 && c->slots[to].home == WEIR_SLOT_WINDOW;
-}
-
+// In a loop the places of operands may move from one iteration to the next, and they are constants of a
+// merged launch. What is copied to several places may come to lie in any one of them.
 static int text_of(const struct merger *m, const struct weir_planned *l)
 {
-    if (!l->kernel || l->local[0] == 0)
+    if (!l->kernel || l->local[0] == 0 || l->loop >= 0)
         return -1;
     for (int a = 0; a < l->n_args; a++)
-        if (moves(m, l->args[a].slot))
+        if (m->becomes[m->home[l->args[a].slot]] == MANY)
             return -1;
     for (int i = 0; i < m->c->n_kernels; i++)
         if (strcmp(m->c->kernels[i].name, l->kernel) == 0)
@@ -162,17 +149,20 @@ static bool make(struct merger *m, struct weir_emit_state *c)
     m->merges = weir_arena_array(c->arena, (size_t)c->n_kernels + 1, sizeof(bool));
     m->large = weir_arena_array(c->arena, (size_t)c->n_kernels + 1, sizeof(bool));
     m->waiting = weir_arena_array(c->arena, launches, sizeof(*m->waiting));
+    m->out = weir_arena_array(c->arena, launches, sizeof(*m->out));
     m->built = weir_arena_array(c->arena, launches, sizeof(*m->built));
     if (!good || !m->text || !m->bytes || !m->alive || !m->when || !m->batch || !m->latest ||
-        !m->merges || !m->large || !m->waiting || !m->built)
+        !m->merges || !m->large || !m->waiting || !m->out || !m->built)
         return false;
     for (int i = 0; i < c->n_slots; i++) {
         m->home[i] = home_of(c, i);
-        m->becomes[i] = -1;
+        m->becomes[i] = NONE;
     }
     for (int i = 0; i < c->n_launches; i++)
-        if (launch(m, i)->copy != WEIR_COPY_PLAIN)
-            m->becomes[m->home[launch(m, i)->args[0].slot]] = launch(m, i)->args[1].slot;
+        if (launch(m, i)->copy != WEIR_COPY_PLAIN) {
+            int *to = &m->becomes[m->home[launch(m, i)->args[0].slot]];
+            *to = *to == NONE ? launch(m, i)->args[1].slot : MANY;
+        }
     for (int i = 0; i < c->n_kernels; i++) {
         m->merges[i] = strstr(c->kernels[i].text, WEIR_MERGEABLE) != NULL;
         m->large[i] = strstr(c->kernels[i].text, WEIR_MERGED_WITH_EQUALS) != NULL;
@@ -365,11 +355,7 @@ static void note_levels(struct merger *m)
 static void release(struct merger *m, int at)
 {
     int left = 0, n = 0;
-    struct waiting *out = weir_arena_array(m->c->scratch, (size_t)m->n_waiting + 1, sizeof(*out));
-    if (!out) {
-        m->c->status = WEIR_NOMEM;
-        return;
-    }
+    struct waiting *out = m->out;
     for (int k = 0; k < m->n_waiting; k++) {
         if (m->waiting[k].needed)
             out[n++] = m->waiting[k];

@@ -414,7 +414,8 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
 enum weir_status weir_tune(const struct weir_emit *e)
 {
     struct weir_tune_op op;
-    if (!weir_tuning_of(e->dev) || e->epilogue || e->in[0].dtype != WEIR_F32 ||
+    // A claimed attention is a contraction too, of more operands, and has one kernel.
+    if (!weir_tuning_of(e->dev) || e->epilogue || e->n_in != 2 || e->in[0].dtype != WEIR_F32 ||
         e->in[1].dtype != WEIR_F32 || weir_shape_size(&e->out[0].shape) == 0)
         return WEIR_OK;
     struct weir_emit like = *e;

@@ -99,8 +99,19 @@ static void write_grouped(struct weir_body *b, const struct geometry *g, struct 
     weir_strbuf_puts(out, "    }\n}\n");
 }
 
+// All its readers may have computed it again, as they do with an index.
+static bool stores_nothing(const struct weir_body *b)
+{
+    for (int s = 0; s < b->n_steps; s++)
+        if (b->step[s].store >= 0)
+            return false;
+    return true;
+}
+
 static enum weir_status write_body(struct weir_body *b, const struct weir_group *g, const char *hint)
 {
+    if (stores_nothing(b))
+        return WEIR_OK;
     weir_body_collapse(b);
     struct geometry geo = geometry_of(b);
     struct weir_strbuf text = { 0 };

@@ -205,5 +205,6 @@ enum weir_status weir_cl_probe(weir_device *dev)
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     note(dev, &log, WEIR_CAP_COMMAND_BUFFER, probe_commands(dev));
     dev->log = log;
+    dev->cache_warned = false; // nobody has heard it
     return WEIR_OK;
 }
