@@ -32,19 +32,19 @@ struct spec {
 };
 
 static const struct spec specs[] = {
-    {"one of each", 1, 1, 1, 1, 16, 16, NONE, .slow = true},
+    {"one of each", 1, 2, 1, 1, 16, 16, NONE, .slow = true},
     {"a strip and one", 1, 2, 17, 17, 16, 32, NONE},
     {"a transformer's", 2, 3, 196, 196, 64, 64, NONE, .merged = true},
-    {"keys over a chunk", 1, 1, 33, 513, 32, 48, NONE, .slow = true},
+    {"keys over a chunk", 1, 2, 33, 513, 32, 48, NONE, .slow = true},
     {"queries over a chunk", 1, 2, 600, 70, 16, 16, NONE, .slow = true},
-    {"both over a chunk, causal", 1, 1, 600, 600, 32, 32, CAUSAL},
+    {"both over a chunk, causal", 1, 2, 600, 600, 32, 32, CAUSAL},
     {"causal", 2, 2, 65, 65, 32, 16, CAUSAL, .merged = true, .slow = true},
     {"rows without a key", 1, 2, 40, 50, 80, 80, RANDOM},
     {"padded keys", 3, 2, 21, 30, 128, 112, PADDING, .slow = true},
     {"one query", 4, 1, 1, 129, 64, 64, NONE, .slow = true},
     {"one key", 1, 3, 50, 1, 64, 32, NONE, .slow = true},
     {"keys and values for all heads", 2, 3, 35, 20, 32, 32, NONE, .shared = true, .slow = true},
-    {"negative scale", 1, 1, 20, 40, 48, 96, NONE, .scale = -0.7, .slow = true},
+    {"negative scale", 1, 2, 20, 40, 48, 96, NONE, .scale = -0.7, .slow = true},
 };
 
 struct bench {

@@ -39,7 +39,7 @@ enum weir_slot_home {
     WEIR_SLOT_KEEP,     // placed by the plan, lives from its launch to the next run (an output)
     WEIR_SLOT_CONSTANT, // in the program's buffer of constants
     WEIR_SLOT_INPUT,    // in the program's staging buffer
-    WEIR_SLOT_STATE,    // a state's own buffer
+    WEIR_SLOT_STATE,    // in a state's buffer, which it may share
     WEIR_SLOT_WINDOW,   // part of another slot, which may move from one iteration of a loop to the next
 };
 

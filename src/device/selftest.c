@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "device/cache.h"
+#include "device/engine.h"
 #include "device/kernel_text.h"
 #include "device/quirks.h"
 #include "device/selftest_inputs.h"
@@ -239,6 +240,13 @@ static struct weir_cache_key outcome_key(const weir_device *dev)
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest_sums.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("scalar.h"));
+    // Features are kept too: what probes them, and what this build can use.
+    weir_cache_hasher_add(&hasher, weir_kernel_text("engine_probe.cl"));
+    for (const struct weir_engine *e = weir_engines; e->name; e++)
+        weir_cache_hasher_add(&hasher, weir_kernel_text(e->text));
+#ifdef WEIR_CLBLAST
+    weir_cache_hasher_add(&hasher, "CLBlast");
+#endif
     return weir_cache_hasher_key(&hasher);
 }
 
