@@ -50,3 +50,28 @@ static inline void AT_FN(products)(global const float *x, AT_INT row, AT_INT col
     for (int i = 0; i < AT_TILE_KEYS * AT_VECS; i++)
         out[i] = 0.0f + acc[i];
 }
+
+// acc (row, column) = sum over n keys: AT_TILE_ROWS weights of a strip (key, lane) times 16 AT_TILE_VECS
+// columns of the key's row of x.
+static inline void AT_FN(weigh)(const float *weight, global const float *x, AT_INT row, AT_INT col, int n,
+                                float16 *acc)
+{
+#pragma unroll
+    for (int i = 0; i < AT_TILE_ROWS * AT_TILE_VECS; i++)
+        acc[i] = (float16)(0.0f);
+    for (int key = 0; key < n; key++) {
+        float16 xv[AT_TILE_VECS];
+#pragma unroll
+        for (int t = 0; t < AT_TILE_VECS; t++)
+            xv[t] = AT_LOAD16(x + 16 * t * col, col);
+#pragma unroll
+        for (int r = 0; r < AT_TILE_ROWS; r++) {
+            const float16 w = (float16)(weight[r]);
+#pragma unroll
+            for (int t = 0; t < AT_TILE_VECS; t++)
+                acc[r * AT_TILE_VECS + t] = AT_FMA16(w, xv[t], acc[r * AT_TILE_VECS + t]);
+        }
+        weight += AT_LANES;
+        x += row;
+    }
+}

@@ -97,33 +97,14 @@ void AT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1,
     }
     for (int row = 0; row < left; row += AT_TILE_ROWS)
         for (int e = 0; e < AT_WIDTH; e += 16 * AT_TILE_VECS) {
-            const float *ps = (const float *)strip + row;
-            global const float *pv = v + e * AT_V_COL;
             float16 acc[AT_TILE_ROWS * AT_TILE_VECS], sum[AT_TILE_ROWS * AT_TILE_VECS];
 #pragma unroll
             for (int i = 0; i < AT_TILE_ROWS * AT_TILE_VECS; i++)
                 sum[i] = (float16)(0.0f);
-            for (int key = 0; key < AT_KEYS;) {
-                const int end = min(key + 512, AT_KEYS);
-#pragma unroll
-                for (int i = 0; i < AT_TILE_ROWS * AT_TILE_VECS; i++)
-                    acc[i] = (float16)(0.0f);
-                for (; key < end; key++) {
-                    float16 vv[AT_TILE_VECS];
-#pragma unroll
-                    for (int t = 0; t < AT_TILE_VECS; t++)
-                        vv[t] = AT_LOAD16(pv + 16 * t * AT_V_COL, AT_V_COL);
-#pragma unroll
-                    for (int r = 0; r < AT_TILE_ROWS; r++) {
-                        const float16 p = (float16)(ps[r]);
-#pragma unroll
-                        for (int t = 0; t < AT_TILE_VECS; t++)
-                            acc[r * AT_TILE_VECS + t] =
-                                AT_FMA16(p, vv[t], acc[r * AT_TILE_VECS + t]);
-                    }
-                    ps += AT_LANES;
-                    pv += AT_V_ROW;
-                }
+            for (int key = 0; key < AT_KEYS; key += 512) {
+                AT_FN(weigh)((const float *)(strip + key * AT_VECS) + row,
+                             v + (AT_INT)key * AT_V_ROW + e * AT_V_COL, AT_V_ROW, AT_V_COL,
+                             min(512, AT_KEYS - key), acc);
 #pragma unroll
                 for (int i = 0; i < AT_TILE_ROWS * AT_TILE_VECS; i++)
                     sum[i] = sum[i] + acc[i];

@@ -145,28 +145,10 @@ void AT_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1,
             }
             for (int row = 0; row < left; row += AT_TILE_ROWS)
                 for (int e = 0; e < AT_DEPTH; e += 16 * AT_TILE_VECS) {
-                    const float *ps = (const float *)(ds + AT_MARGIN * AT_VECS) + row;
-                    global const float *pk = k + (AT_INT)chunk * AT_K_ROW + e * AT_K_COL;
                     float16 acc[AT_TILE_ROWS * AT_TILE_VECS];
-#pragma unroll
-                    for (int i = 0; i < AT_TILE_ROWS * AT_TILE_VECS; i++)
-                        acc[i] = (float16)(0.0f);
-                    for (int key = chunk; key < end; key++) {
-                        float16 kv[AT_TILE_VECS];
-#pragma unroll
-                        for (int t = 0; t < AT_TILE_VECS; t++)
-                            kv[t] = AT_LOAD16(pk + 16 * t * AT_K_COL, AT_K_COL);
-#pragma unroll
-                        for (int r = 0; r < AT_TILE_ROWS; r++) {
-                            const float16 w = (float16)(ps[r]);
-#pragma unroll
-                            for (int t = 0; t < AT_TILE_VECS; t++)
-                                acc[r * AT_TILE_VECS + t] =
-                                    AT_FMA16(w, kv[t], acc[r * AT_TILE_VECS + t]);
-                        }
-                        ps += AT_LANES;
-                        pk += AT_K_ROW;
-                    }
+                    AT_FN(weigh)((const float *)(ds + AT_MARGIN * AT_VECS) + row,
+                                 k + (AT_INT)chunk * AT_K_ROW + e * AT_K_COL, AT_K_ROW, AT_K_COL,
+                                 end - chunk, acc);
                     global float *to = dq + (AT_INT)(first + row) * AT_DEPTH + e;
 #pragma unroll
                     for (int r = 0; r < AT_TILE_ROWS; r++)

@@ -122,5 +122,6 @@
 #undef CT_TERM_AT
 #undef CT_STAGE_TERM
 #undef CT_STAGE_LINE
+#undef CT_STAGE_LINES
 #undef CT_PER_ROW
 #undef CT_PER_COL

@@ -30,32 +30,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 #include "vector16.cl"
 #include "contract_knobs.cl"
-#ifndef EN_TYPE // one multiply-add of one work-item, so that this file stands alone
-#define EN_TYPE 0
-#define EN_LANES 1
-#define EN_M 1
-#define EN_N 1
-#define EN_K 1
-#define EN_A_WORDS 1
-#define EN_B_WORDS 1
-#define EN_RESULTS 1
-#define EN_ROW(lane, i) 0
-#define EN_COL(lane, i) 0
-#define EN_LOAD_A(to, p, pitch, lane) (to)[0] = (p)[0]
-#define EN_LOAD_B(to, p, pitch, lane) (to)[0] = (p)[0]
-#define EN_ROUND(x) (x)
-#define EN_MAD(d, a, b) (d)[0] = fma(as_float((a)[0]), as_float((b)[0]), (d)[0])
-#endif
-#ifndef EN_LANE
-#define EN_LANE get_local_id(0)
-#define EN_SUB get_local_id(1)
-#endif
-#ifndef EN_ATTRIBUTES
-#define EN_ATTRIBUTES
-#endif
-#ifndef EN_LOCALS
-#define EN_LOCALS
-#endif
+#include "engine_none.cl"
 #ifndef CT_TILE_ROWS
 #define CT_TILE_ROWS 32
 #define CT_TILE_COLS 32
@@ -220,22 +195,13 @@ void CT_NAME(global const CT_A_ELEMENT *p0, ulong o0,
     const CT_INT out = CT_O + CT_AT_BATCH(O) + partial;
     const bool a_aligned = o0 % 4 == 0, b_aligned = o1 % 4 == 0;
 
-    // Lines beyond the edge repeat the last ones; their results are not stored.
     CT_INT a_line[CT_A_LOADS], b_line[CT_B_LOADS];
 #pragma unroll
-    for (int j = 0; j < CT_A_LOADS; j++) {
-        const CT_INT last = CT_ROWS - (CT_A_VECTOR == 2 ? 4 : 1);
-        const CT_INT m =
-            min(m0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS), last);
-        a_line[j] = CT_AT(m, CT_ROW, CT_A_ROW);
-    }
+    CT_STAGE_LINES(a_line, CT_A_LOADS, m0, CT_ROWS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS, CT_ROW,
+                   CT_A_ROW)
 #pragma unroll
-    for (int j = 0; j < CT_B_LOADS; j++) {
-        const CT_INT last = CT_COLS - (CT_B_VECTOR == 2 ? 4 : 1);
-        const CT_INT n =
-            min(n0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS), last);
-        b_line[j] = CT_AT(n, CT_COL, CT_B_COL);
-    }
+    CT_STAGE_LINES(b_line, CT_B_LOADS, n0, CT_COLS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS, CT_COL,
+                   CT_B_COL)
     float acc[CT_FRAG_ROWS * CT_FRAG_COLS * EN_RESULTS];
 #pragma unroll
     for (int i = 0; i < CT_FRAG_ROWS * CT_FRAG_COLS * EN_RESULTS; i++)

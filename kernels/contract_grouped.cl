@@ -129,22 +129,13 @@ void CT_NAME(global const CT_A_T *p0, ulong o0, global const CT_B_T *p1, ulong o
     const CT_INT out = CT_O + CT_AT_BATCH(O) + partial;
     const bool a_aligned = o0 % 4 == 0, b_aligned = o1 % 4 == 0;
 
-    // Lines beyond the edge repeat the last ones; their results are not stored.
     CT_INT a_line[CT_A_LOADS], b_line[CT_B_LOADS];
 #pragma unroll
-    for (int j = 0; j < CT_A_LOADS; j++) {
-        const CT_INT last = CT_ROWS - (CT_A_VECTOR == 2 ? 4 : 1);
-        const CT_INT m = min(
-            m0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS), last);
-        a_line[j] = CT_AT(m, CT_ROW, CT_A_ROW);
-    }
+    CT_STAGE_LINES(a_line, CT_A_LOADS, m0, CT_ROWS, CT_A_VECTOR, CT_A_TERM3, CT_TILE_ROWS, CT_ROW,
+                   CT_A_ROW)
 #pragma unroll
-    for (int j = 0; j < CT_B_LOADS; j++) {
-        const CT_INT last = CT_COLS - (CT_B_VECTOR == 2 ? 4 : 1);
-        const CT_INT n = min(
-            n0 + CT_STAGE_LINE(id + j * CT_ITEMS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS), last);
-        b_line[j] = CT_AT(n, CT_COL, CT_B_COL);
-    }
+    CT_STAGE_LINES(b_line, CT_B_LOADS, n0, CT_COLS, CT_B_VECTOR, CT_B_TERM3, CT_TILE_COLS, CT_COL,
+                   CT_B_COL)
     float acc[CT_PER_ROW * CT_PER_COL];
 // the canonical sum is 0 + P_0 + ..; where the chunks are not added here it is left to the fold
 #if CT_SUMS

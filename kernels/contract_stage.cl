@@ -27,3 +27,13 @@
          : (vector) == 2  ? (i) % ((lines) / 4) * 4                              \
          : (stride) == 1  ? (i) / CT_STEP                                        \
                           : (i) % (lines))
+
+// to[j]: where the line of load j of work-item `id` begins in memory, of the tile whose first line is
+// `first` of `all`. Lines beyond the edge repeat the last ones; their results are not stored.
+#define CT_STAGE_LINES(to, loads, first, all, vector, stride, lines, X, S)                     \
+    for (int j = 0; j < (loads); j++) {                                                        \
+        const CT_INT line = min(                                                               \
+            (first) + CT_STAGE_LINE(id + j * CT_ITEMS, vector, stride, lines),                 \
+            (CT_INT)((all) - ((vector) == 2 ? 4 : 1)));                                        \
+        (to)[j] = CT_AT(line, X, S);                                                           \
+    }

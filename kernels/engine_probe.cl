@@ -3,31 +3,7 @@
 // integers, whose products and sums are exact, and compare. p[o] = 1: every lane found all its
 // results right. The text of the engine comes before; what it defines stands in contract_engine.cl.
 // Geometry: one group of EN_LANES, 2, 1.
-#ifndef EN_TYPE // one multiply-add of one work-item, so that this file stands alone
-#define EN_TYPE 0
-#define EN_LANES 1
-#define EN_M 1
-#define EN_N 1
-#define EN_K 1
-#define EN_A_WORDS 1
-#define EN_B_WORDS 1
-#define EN_RESULTS 1
-#define EN_ROW(lane, i) 0
-#define EN_COL(lane, i) 0
-#define EN_LOAD_A(to, p, pitch, lane) (to)[0] = (p)[0]
-#define EN_LOAD_B(to, p, pitch, lane) (to)[0] = (p)[0]
-#define EN_MAD(d, a, b) (d)[0] = fma(as_float((a)[0]), as_float((b)[0]), (d)[0])
-#endif
-#ifndef EN_LANE
-#define EN_LANE get_local_id(0)
-#define EN_SUB get_local_id(1)
-#endif
-#ifndef EN_ATTRIBUTES
-#define EN_ATTRIBUTES
-#endif
-#ifndef EN_LOCALS
-#define EN_LOCALS
-#endif
+#include "engine_none.cl"
 #define EN_WORD (EN_TYPE == 0 ? 1 : 2)
 #define EN_PITCH (EN_K / EN_WORD + 4)
 

@@ -61,6 +61,18 @@
         (to)[2 * (s)] = (d)[2 * (t)] - (d)[t]; \
         (to)[3 * (s)] = (d)[t] - (d)[3 * (t)]; \
     }
+// d = BT d B of a tile of 4 x 4, by way of e; written out, so that both stay in registers.
+#define WG_TURN_IN(d, e)                  \
+    {                                     \
+        WG_B(e, 4, d, 4)                  \
+        WG_B(e + 1, 4, d + 1, 4)          \
+        WG_B(e + 2, 4, d + 2, 4)          \
+        WG_B(e + 3, 4, d + 3, 4)          \
+        WG_B(d, 1, e, 1)                  \
+        WG_B(d + 4, 1, e + 4, 1)          \
+        WG_B(d + 8, 1, e + 8, 1)          \
+        WG_B(d + 12, 1, e + 12, 1)        \
+    }
 
 #if WG_PART == 1
 #if WG_LANES
@@ -150,12 +162,7 @@ void WG_NAME(global const float *p0, ulong o0, global const float *p1, ulong o1,
                 if (h >= 0 && h < WG_IN_H && w >= 0 && w < WG_IN_W)
                     d[k] = WEIR_LOAD16(x + h * (WG_INT)WG_X_H + w * (WG_INT)WG_X_W + c);
             }
-#pragma unroll
-            for (int k = 0; k < 4; k++)
-                WG_B(e + k, 4, d + k, 4)
-#pragma unroll
-            for (int k = 0; k < 4; k++)
-                WG_B(d + 4 * k, 1, e + 4 * k, 1)
+            WG_TURN_IN(d, e)
 #pragma unroll
             for (int k = 0; k < 16; k++)
                 WEIR_KEEP16(v + (k * WG_BLOCK + t) * WG_CIN + c, d[k]);
@@ -237,12 +244,7 @@ kernel void WG_NAME(global const float *p0, ulong o0, global float *p1, ulong o1
         if (h >= 0 && h < WG_IN_H && w >= 0 && w < WG_IN_W)
             d[k] = x[h * (WG_INT)WG_X_H + w * (WG_INT)WG_X_W];
     }
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        WG_B(e + k, 4, d + k, 4)
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        WG_B(d + 4 * k, 1, e + 4 * k, 1)
+    WG_TURN_IN(d, e)
 #pragma unroll
     for (int k = 0; k < 16; k++)
         p1[o1 + (k * (WG_INT)WG_TILES + tile) * WG_CIN + c] = d[k];
@@ -306,3 +308,4 @@ kernel void WG_NAME(global const float *p0, ulong o0, global float *p1, ulong o1
 #undef WG_W_W
 #undef WG_TILES
 #undef WG_B
+#undef WG_TURN_IN
