@@ -10,14 +10,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "compile/compile.h"
+#include "compile/merge.h"
 
-// Different texts in one batch: each is compiled once more for it. Bytes of operands that a launch
-// may have in order to wait, or (LIKE times as many) to join one of the same text: to read them
-// again later, out of no cache, takes no longer than what a launch costs. The peak may grow by 1
-// part in PEAK_PART and SLACK bytes.
+// Bytes of operands that a launch may have in order to wait, or (LIKE times as many) to join one of
+// the same text: to read them again later, out of no cache, takes no longer than what a launch
+// costs. The peak may grow by 1 part in PEAK_PART and SLACK bytes.
 enum {
-    TEXTS_MAX = 16,
     SMALL_WIDE = 256 << 10,
     SMALL_GROUPED = 4 << 20,
     LIKE = 16,
@@ -26,47 +24,6 @@ enum {
 };
 
 enum { NONE = -1, MANY = -2 }; // no slot
-
-struct waiting {
-    int launch, text;
-    int level;   // 1 + the highest of those that it needs
-    size_t kept; // bytes that are alive for its sake
-    const size_t *local;
-    bool needed;
-};
-
-// Those that read a tensor and those that wrote it: by slot, the last of each.
-struct touched {
-    int *read, *written;
-};
-
-struct built { // a batch, or a launch that goes alone
-    int at;    // the launch at whose place it was begun
-    int n, n_texts, text[TEXTS_MAX];
-    int n_bufs;
-    const void *buf[WEIR_LAUNCH_MAX_BUFS];
-    const size_t *local;
-    bool grows, small;
-};
-
-struct merger {
-    struct weir_emit_state *c;
-    int *home;             // by slot: the one whose memory it lies in; one for all slots of a state
-    int *becomes;          // by home: the slot that a copy may make it part of (NONE, MANY)
-    int *first, *last;     // by home: launches that touch it
-    int *text;             // by launch: its kernel's entry; -1: it goes alone
-    int *latest;           // by text: the last batch that has it
-    bool *merges, *large;  // by text: may be one of several; only among equals
-    size_t *bytes, *alive; // by launch: of its operands; of all tensors while it runs
-    size_t small, most, kept;            // most: that may be alive
-    struct touched levels, needed, done; // by home: a level, a stamp, a batch
-    int stamp;
-    struct waiting *waiting, *out; // out: while some are released
-    int n_waiting;
-    struct built *built; // from 1 on
-    int n_built;
-    int *batch, *when, n; // by launch: its batch; launches in the order in which they went out
-};
 
 static const struct weir_planned *launch(const struct merger *m, int i)
 {
@@ -444,80 +401,6 @@ static void merge_range(struct merger *m, int first, int end)
     m->built[m->n_built].grows = false;
 }
 
-// --- the new list ---
-
-// The launches by batch, those of one as they went out. first[k], which has an entry more: where
-// batch k begins.
-static bool reorder(struct merger *m, int *first)
-{
-    struct weir_emit_state *c = m->c;
-    struct weir_planned *old =
-        weir_arena_memdup(c->scratch, c->launches, (size_t)c->n_launches * sizeof(*old));
-    int *place = weir_arena_array(c->scratch, (size_t)c->n_launches + 1, sizeof(*place));
-    int *next = weir_arena_array(c->scratch, (size_t)m->n_built + 2, sizeof(*next));
-    if ((!old && c->n_launches > 0) || !place || !next)
-        return false;
-    for (int k = 1; k <= m->n_built; k++)
-        first[k + 1] = next[k + 1] = first[k] + m->built[k].n;
-    for (int i = 0; i < m->n; i++) {
-        int from = m->when[i], to = next[m->batch[from]]++;
-        c->launches[to] = old[from];
-        place[from] = to;
-    }
-    for (int i = 0; i < c->n_in_place; i++)
-        c->in_place[i].launch = place[c->in_place[i].launch];
-    return true;
-}
-
-// Words of the table that the kernel of launches [first, end) reads (write_merged.c).
-static size_t table_size(const struct weir_emit_state *c, int first, int end)
-{
-    size_t n = 0;
-    for (int i = first; i < end; i++) {
-        const struct weir_planned *l = &c->launches[i];
-        n += weir_merged_record(l);
-        n += l->global[0] / l->local[0] * (l->global[1] / l->local[1]) *
-             (l->global[2] / l->local[2]);
-    }
-    return n;
-}
-
-static bool add_batch(struct weir_emit_state *c, int first, int end)
-{
-    struct weir_slot table = {.home = WEIR_SLOT_CONSTANT,
-                              .dtype = WEIR_U32,
-                              .name = "table of a merged launch",
-                              .size = table_size(c, first, end) * sizeof(uint32_t)};
-    if (!weir_grow(c->arena, (void **)&c->batches, c->n_batches, &c->cap_batches,
-                   sizeof(*c->batches)))
-        return false;
-    struct weir_batch *b = &c->batches[c->n_batches++];
-    *b = (struct weir_batch){.first = first, .end = end, .table = weir_slot_add(c, &table)};
-    c->slots[b->table].first = first;
-    c->slots[b->table].last = end - 1;
-    for (int i = first; i < end; i++)
-        c->launches[i].batch = c->n_batches;
-    return c->status == WEIR_OK;
-}
-
-static void describe(struct weir_emit_state *c)
-{
-    int merged = 0;
-    for (int k = 0; k < c->n_batches; k++) {
-        const struct weir_batch *b = &c->batches[k];
-        merged += b->end - b->first - 1;
-        weir_strbuf_printf(&c->dump_merge, "launches %d .. %d:\n", b->first, b->end - 1);
-        for (int i = b->first, n = 1; i < b->end; i++, n++) {
-            if (i + 1 < b->end && strcmp(c->launches[i].kernel, c->launches[i + 1].kernel) == 0)
-                continue;
-            weir_strbuf_printf(&c->dump_merge, "  %d %s\n", n, c->launches[i].kernel);
-            n = 0;
-        }
-    }
-    weir_strbuf_printf(&c->dump_merge, "%d launches become %d\n", c->n_launches,
-                       c->n_launches - merged);
-}
-
 enum weir_status weir_merge(struct weir_emit_state *c)
 {
     struct merger m;
@@ -532,13 +415,9 @@ enum weir_status weir_merge(struct weir_emit_state *c)
             ;
         merge_range(&m, i, end);
     }
-    int *first = weir_arena_array(c->scratch, (size_t)m.n_built + 2, sizeof(*first));
-    bool good = first && reorder(&m, first);
-    for (int k = 1; k <= m.n_built && good; k++)
-        good = m.built[k].n < 2 || add_batch(c, first[k], first[k + 1]);
-    if (!good || c->status != WEIR_OK)
+    if (!weir_merge_list(&m))
         return weir_fail(&c->log, WEIR_NOMEM, "no memory to merge %d launches", c->n_launches);
     if (c->params->dump_dir)
-        describe(c);
+        weir_merge_describe(c);
     return WEIR_OK;
 }
