@@ -232,6 +232,45 @@ static int run_nested(struct inputs *in, weir_value **out)
     return 3;
 }
 
+// Equal small launches that do not need each other, whose results go to several places: a value that is
+// carried twice and a result besides, carried values that change places, in a loop and in a loop of loops.
+static void shared(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                   weir_value **y)
+{
+    weir_value *a = weir_softmax(weir_add(c[0], x[0]), -1);
+    weir_value *b = weir_softmax(weir_mul(c[1], x[0]), -1);
+    y[0] = b;
+    y[1] = weir_softmax(c[2], -1);
+    y[2] = a;
+    next[0] = b;
+    next[1] = weir_add(weir_softmax(weir_sub(c[2], x[0]), -1), a);
+    next[2] = b;
+}
+
+static void loop_of_shared(void *ctx, weir_value *const *c, weir_value *const *x, weir_value **next,
+                           weir_value **y)
+{
+    weir_value *ys[3];
+    repeat(&(struct weir_loop_params){
+               .n = N, .carry = c, .n_carry = 3, .xs = ctx, .n_xs = 1, .n_ys = 3, .body = shared},
+           next, ys);
+    y[0] = weir_softmax(c[0], -1);
+    y[1] = next[1];
+    y[2] = ys[1];
+}
+
+static int run_shared(struct inputs *in, weir_value **out)
+{
+    weir_value *carry[3] = {in->v[C0], weir_sin(in->v[C0]), weir_cos(in->v[C0])};
+    repeat(&(struct weir_loop_params){.n = N, .carry = carry, .n_carry = 3, .xs = &in->v[XS],
+                                      .n_xs = 1, .n_ys = 3, .body = shared},
+           out, out + 3);
+    repeat(&(struct weir_loop_params){.n = 3, .carry = carry, .n_carry = 3, .n_ys = 3,
+                                      .body = loop_of_shared, .ctx = &in->v[XS]},
+           out + 6, out + 9);
+    return 12;
+}
+
 // Something to differentiate: a small recurrent net with a checkpoint and a rule of its own, both
 // of which capture w.
 static weir_value *through_w(void *ctx, weir_value *const *in)
@@ -443,7 +482,8 @@ static void check_bits(build_fn *build)
 
 START_TEST(bits_of_the_unrolled_form)
 {
-    check_bits(_i ? run_nested : run_mixed);
+    static build_fn *const build[] = {run_mixed, run_nested, run_shared};
+    check_bits(build[_i]);
 }
 END_TEST
 
@@ -773,7 +813,7 @@ int main(void)
     Suite *suite = suite_create("loop-runs");
     TCase *t = tcase_create("loop-runs");
     tcase_set_timeout(t, 300);
-    tcase_add_loop_test(t, bits_of_the_unrolled_form, 0, 2);
+    tcase_add_loop_test(t, bits_of_the_unrolled_form, 0, 3);
     tcase_add_loop_test(t, derivatives_of_the_unrolled_form, 0, 2);
     tcase_add_test(t, gradient_bits_of_the_walk_by_hand);
     tcase_add_test(t, forward_does_not_grow);
