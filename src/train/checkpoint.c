@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,17 @@ static enum weir_status read_scaler(const struct weir_json_at *at, struct weir_s
     return status;
 }
 
+// A run in f16 has a scale, which began as a power of two and was doubled and halved.
+static enum weir_status check_scaler(const struct weir_log *log, const char *path, const struct weir_recipe *recipe,
+                                     const struct weir_scaler_state *scaler)
+{
+    int exponent;
+    if (strcmp(recipe->train.precision, weir_dtype_name(WEIR_F16)) || frexpf(scaler->scale, &exponent) == .5f)
+        return WEIR_OK;
+    return weir_fail(log, WEIR_FORMAT, "%s: scaler.scale: a run with train.precision f16 has a power of two there, this "
+                     "file has %g: it is damaged, or was edited", path, (double)scaler->scale);
+}
+
 enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct weir_checkpoint_info *info,
                                             bool any_numerics, struct weir_recipe *recipe)
 {
@@ -353,6 +365,8 @@ enum weir_status weir_checkpoint_read_state(const struct weir_log *log, struct w
                       : weir_fail(log, WEIR_FORMAT, "%s: has no recipe", path);
         free(text);
     }
+    if (!status)
+        status = check_scaler(log, path, recipe, &info->scaler);
     json_decref(root);
     return status;
 }
