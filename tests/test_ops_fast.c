@@ -173,6 +173,7 @@ int main(int argc, char **argv)
         return SKIPPED;
     }
     test_bound_fast = !weir_device_is_host(dev);
+    test_bound_engine = test_engine_of(dev);
     int n = 0;
     while (weir_ops[n])
         n++;

@@ -6,10 +6,12 @@
 //   contract  (K + 2) u |a||b| + (|a| + e)(|b| + e) - |a||b|, by the loop nest on those
 //   moves     e moves as x does
 //
-// Fast mode (test_bound_fast): a function of the device has the ulps that OpenCL 1.2 allows it (table
-// 7.4.1), or those that follow for what is made of it; in sums and contractions, whose bounds hold for
-// any order and any mix of fma, nothing changes; an fma may be a product and a sum, each rounded; any
-// result below 2^-126 may be 0.
+// Fast mode (test_bound_fast): a function of the device has the ulps that OpenCL 1.2 allows it
+// (table 7.4.1), or those that follow for what is made of it; in sums and contractions, whose
+// bounds hold for any order and any mix of fma, nothing changes; an fma may be a product and a sum,
+// each rounded; any result below 2^-126 may be 0. With a matrix engine (test_bound_engine) a
+// contraction has, in place of u, 5/2 u and (K + 16) terms, and of floats rounded to tf32 (2 2^-11
+// + 2^-22) |a||b| more.
 //
 //   others    8 times the largest change that random changes of 4 n u max |x| make (backward
 //   stable)
@@ -33,6 +35,7 @@
 enum { MAX_PARTS = 4, MAX_ARGS = 48 };
 
 bool test_bound_fast;
+enum test_engine test_bound_engine;
 
 struct node {
     void *val[MAX_PARTS];
@@ -110,26 +113,28 @@ static double ulp(double x)
     return ldexp(1.0, (x == 0 || e < -125 ? -125 : e) - 24);
 }
 
-// Ulps of a float function, as docs/numerics.md promises; half an ulp is correct rounding. A relative
-// error of k ulp of one value is at most 2 k ulp of another; the last column has, by that,
+// Ulps of a float function, as docs/numerics.md promises; half an ulp is correct rounding. A
+// relative error of k ulp of one value is at most 2 k ulp of another; the last column has, by that,
 //   sigmoid    2 (3 for exp) + 1 for the sum + 2 2.5 for the quotient
 //   softplus   2 (3 for exp) + 2 for log1p + .5 for the sum
-//   erfinv, digamma, lgamma, i0e, igamma    as in exact mode and, for each division and root on their
+//   erfinv, digamma, lgamma, i0e, igamma    as in exact mode and, for each division and root on
+//   their
 //              way (1, 2, 1, 3, 8), 2 2.5 more; in pow the remainder makes up for its division
 static double ulps_of(const weir_value *v)
 {
     static const struct {
         const char *name;
         double ulps, fast;
-    } rows[] = {{"neg", 0, 0},          {"abs", 0, 0},       {"sign", 0, 0},     {"floor", 0, 0},
-                {"ceil", 0, 0},         {"rint", 0, 0},      {"min", 0, 0},      {"max", 0, 0},
-                {"select", 0, 0},       {"add", 0.5, 0.5},   {"sub", 0.5, 0.5},  {"mul", 0.5, 0.5},
-                {"div", 0.5, 2.5},      {"fma", 0.5, 0.5},   {"sqrt", 0.5, 3},   {"square", 0.5, 0.5},
-                {"reciprocal", .5, 2.5}, {"mod", 0.5, 0.5},  {"rsqrt", 1.5, 2},  {"exp", 1, 3},
-                {"expm1", 1, 1},        {"log", 1, 3},       {"log1p", 1, 1},    {"sin", 1, 4},
-                {"cos", 1, 4},          {"tanh", 1, 5},      {"erf", 1, 1},     {"sigmoid", 1, 12},
-                {"softplus", 2, 8.5},   {"pow", 2, 2},      {"atan2", 2, 6},    {"lgamma", 2, 7},
-                {"erfinv", 4, 9},       {"digamma", 4, 14},  {"i0e", 4, 19},     {"igamma", 16, 56}};
+    } rows[] = {
+        {"neg", 0, 0},           {"abs", 0, 0},      {"sign", 0, 0},    {"floor", 0, 0},
+        {"ceil", 0, 0},          {"rint", 0, 0},     {"min", 0, 0},     {"max", 0, 0},
+        {"select", 0, 0},        {"add", 0.5, 0.5},  {"sub", 0.5, 0.5}, {"mul", 0.5, 0.5},
+        {"div", 0.5, 2.5},       {"fma", 0.5, 0.5},  {"sqrt", 0.5, 3},  {"square", 0.5, 0.5},
+        {"reciprocal", .5, 2.5}, {"mod", 0.5, 0.5},  {"rsqrt", 1.5, 2}, {"exp", 1, 3},
+        {"expm1", 1, 1},         {"log", 1, 3},      {"log1p", 1, 1},   {"sin", 1, 4},
+        {"cos", 1, 4},           {"tanh", 1, 5},     {"erf", 1, 1},     {"sigmoid", 1, 12},
+        {"softplus", 2, 8.5},    {"pow", 2, 2},      {"atan2", 2, 6},   {"lgamma", 2, 7},
+        {"erfinv", 4, 9},        {"digamma", 4, 14}, {"i0e", 4, 19},    {"igamma", 16, 56}};
     for (size_t i = 0; i < WEIR_COUNT(rows); i++)
         if (strcmp(rows[i].name, v->op->name) == 0)
             return test_bound_fast ? rows[i].fast : rows[i].ulps;
@@ -255,6 +260,34 @@ static double *ones_of(const weir_value *x)
     return one;
 }
 
+enum test_engine test_engine_of(const weir_device *dev)
+{
+    const uint32_t engines = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_8 | WEIR_CAP_XMX_16 |
+                             WEIR_CAP_XMX_TF32 | WEIR_CAP_WMMA | WEIR_CAP_MFMA,
+                   tf32 = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_TF32,
+                   has = weir_device_info(dev)->caps.features;
+    return has & tf32 ? TEST_ENGINE_TF32 : has & engines ? TEST_ENGINE_EXACT : TEST_ENGINE_NONE;
+}
+
+static bool is_contraction(const weir_value *v)
+{
+    return v->op == &weir_op_matmul || v->op == &weir_op_conv ||
+           v->op == &weir_op_conv_input_grad || v->op == &weir_op_conv_weight_grad;
+}
+
+// The error of a contraction of `terms` products over sum |a||b|. An engine adds k products and a
+// sum at a time, all aligned to the largest and cut there, at 24 bits or behind (Fasi et al.,
+// Numerical behavior of NVIDIA tensor cores, 2021): k + 1 times 2u of sum |a||b|, of which k is 4
+// to 16, the last ones absent.
+static double contraction_error(const weir_value *v, double terms)
+{
+    if (!test_bound_fast || test_bound_engine == TEST_ENGINE_NONE || !is_contraction(v))
+        return (terms + 2) * U / (1 - (terms + 2) * U);
+    double gamma = 2.5 * (terms + 16) * U;
+    bool rounded = test_bound_engine == TEST_ENGINE_TF32 && v->arg[0]->type.dtype == WEIR_F32;
+    return gamma / (1 - gamma) + (rounded ? 2 * 0x1p-11 + 0x1p-22 : 0);
+}
+
 // Sums of products or of terms: linear in each float argument, with `terms` of them in a result.
 static void bound_linear(weir_value *v, struct node *const *arg, struct node *out)
 {
@@ -270,8 +303,8 @@ static void bound_linear(weir_value *v, struct node *const *arg, struct node *ou
     call(v, grown, (void *[]){b}, NULL);
     call(v, ones, (void *[]){terms}, NULL);
     for (int64_t k = 0; k < count(&v->type); k++) {
-        double gamma = (terms[k] + 2) * U, *e = &out->err[0][k];
-        *e = gamma / (1 - gamma) * b[k] + (b[k] - a[k]) + terms[k] * 0x1p-149;
+        double *e = &out->err[0][k];
+        *e = contraction_error(v, terms[k]) * b[k] + (b[k] - a[k]) + terms[k] * 0x1p-149;
         if (isnan(*e) || b[k] >= FLT_MAX) // a partial sum may overflow
             *e = INFINITY;
     }

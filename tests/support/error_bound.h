@@ -18,6 +18,12 @@ struct test_bound {
 // Whether the bounds are those of fast mode (docs/numerics.md, section 15), not of exact mode.
 extern bool test_bound_fast;
 
+// In fast mode: the matrix engine that contractions may go to, by whether it takes floats as they
+// are.
+enum test_engine { TEST_ENGINE_NONE, TEST_ENGINE_EXACT, TEST_ENGINE_TF32 };
+extern enum test_engine test_bound_engine;
+enum test_engine test_engine_of(const weir_device *dev);
+
 // leaves: as weir_eval takes them under F64. Aborts the test on failure.
 void test_bound_run(weir_value *v, const struct weir_eval_leaf *leaves, int n_leaves,
                     struct test_bound *out);
