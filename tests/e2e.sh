@@ -258,6 +258,15 @@ precision) # bf16 and f16: the host's bits; overflows that skip steps, in the lo
     [ "${bits:-}" != only ] || exit 0
     [ "$(tr ' ' '\n' <<<"$digests" | grep . | sort -u | wc -l)" -eq 3 ] || fail "two precisions with one digest:$digests"
     head -n 1 f32-host/log.csv | grep -qx "step,loss,grad_norm,learning_rate,seconds" || fail "columns of an f32 run"
+    # a scale that is lost or no power of two: not taken for 0
+    for edit in '/"scaler": {/,/},/d' 's/"scale": [0-9.]*/"scale": 0/' 's/"scale": [0-9.]*/"scale": 3/'; do
+        cp -r f16-host edited
+        sed -i "$edit" edited/checkpoints/*/state.json
+        cmp -s edited/checkpoints/*/state.json f16-host/checkpoints/*/state.json && fail "nothing edited: $edit"
+        expect 1 "scaler.scale: a run with train.precision f16 has a power of two there" \
+            tiny --device host --set train.steps=4 --set train.precision=f16 --out edited --resume
+        rm -r edited
+    done
     # gradients of about 2^40 times what they are: steps are skipped until the scale is low enough
     overflow="--set train.precision=f16 --set train.loss_scale=1099511627776 --set train.save_every=3"
     # shellcheck disable=SC2086 # a list of words
@@ -282,6 +291,32 @@ precision) # bf16 and f16: the host's bits; overflows that skip steps, in the lo
     cut -d, -f1-4,6- whole/log.csv >a.csv
     cut -d, -f1-4,6- cut/log.csv >b.csv
     cmp a.csv b.csv || fail "logs differ"
+    ;;
+precision-curve) # curves that are played: seeds 0, 1, 2 lie 1 apart, bf16 half of that off its own, f16 1.25
+    cat >weir <<'END'
+#!/bin/bash
+while [ $# -gt 0 ]; do
+    case $1 in
+    train.seed=*) seed=${1#*=} ;;
+    train.precision=*) precision=${1#*=} ;;
+    train.steps=*) steps=${1#*=} ;;
+    --out) out=$2 ;;
+    esac
+    shift
+done
+mkdir -p "$out"
+awk -v seed="$seed" -v p="$precision" -v n="$steps" 'BEGIN { print "step,loss"
+    for (i = 1; i <= n; i++) print i "," 4 / i + seed + (p == "bf16" ? .5 : p == "f16" ? 1.25 : 0) }' >"$out/log.csv"
+END
+    chmod +x weir
+    curve() {
+        "$tools/precision_curve" --weir "$dir/weir" --driver system --seeds 3 --steps 12 --csv losses.csv "$@"
+    }
+    expect 1 "bf16: within the band in 9 of 9 steps; from f32 of its seed 0.50000 on average, 0.50000 at most; the band is 2.0000" \
+        curve --window 4
+    expect 1 "f16: within the band in 0 of 9 steps; farthest outside 0.25000" curve --window 4
+    head -n 2 losses.csv | tr -d '\r' | grep -qx "1,4.0,5.0,6.0,5.5,6.25" || { cat losses.csv; fail "the losses"; }
+    expect 2 "a window of 1 to --steps steps" curve --window 13
     ;;
 unet-bits)
     need_device

@@ -3,27 +3,42 @@
 // matrices by the device's library (any order of sums: docs/numerics.md), and Winograd's
 // convolutions. Odd sizes, transposes, views, batches, loops; every tensor between guards.
 //
-//   test-fast-kernels SELECTOR [MASK [every]]
+//   test-fast-kernels SELECTOR [MASK [every | library]]
 //
-// MASK: `all`, or `grouped`. every: all cases, not the first few. Exits 77 where there is no such
-// device.
+// MASK: `all`, or `grouped`. every: all cases of Winograd's, not the first few. library: products
+// by the library and nothing else. Exits 77 where there is no such device, or no library.
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compile/compile.h"
+#include "device/opencl/opencl.h"
 #include "graph/eval.h"
 #include "support/error_bound.h"
 #include "support/support.h"
 #include "weir/loop.h"
 #include "weir/ops.h"
 
-enum { SKIPPED = 77, FEW = 4, MOST = 32 };
+enum { SKIPPED = 77, MOST = 32 };
 
+static struct weir_device_params params;
 static weir_device *dev;
 static bool every;
 static double worst;
+static int buffers; // that were made by anybody
+
+// Stands before the driver's.
+cl_mem clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *code)
+{
+    typedef cl_mem fn(cl_context, cl_mem_flags, size_t, void *, cl_int *);
+    static fn *next;
+    if (!next)
+        *(void **)&next = dlsym(RTLD_NEXT, "clCreateBuffer");
+    buffers++;
+    return next(context, flags, size, host, code);
+}
 
 // One graph of several results, its inputs filled with numbers of size one from a seed.
 struct bench {
@@ -65,14 +80,14 @@ static void end(struct bench *b)
 }
 
 // Runs the graph in fast mode; `launches` of it must have a label that begins so.
-static weir_program *run(struct bench *b, struct weir_compile_params params, const char *label,
+static weir_program *run(struct bench *b, struct weir_compile_params compile, const char *label,
                          int launches)
 {
     weir_program *p = NULL;
-    params.numerics = WEIR_NUMERICS_FAST;
-    params.guards = true;
+    compile.numerics = WEIR_NUMERICS_FAST;
+    compile.guards = true;
     ck_assert_msg(weir_graph_status(b->g) == WEIR_OK, "%s", weir_graph_message(b->g));
-    test_ok(weir_compile(dev, b->out, b->n_out, &params, &p));
+    test_ok(weir_compile(dev, b->out, b->n_out, &compile, &p));
     test_ok(weir_run(p, b->bindings, b->n_in));
     test_ok(weir_wait(p));
     struct weir_launch_time *rows =
@@ -125,13 +140,10 @@ static void products(struct bench *b)
                 {2, 2, 64, 64, 64, true, false},   {0, 0, 1, 37, 70, false, true},
                 {0, 0, 70, 37, 1, false, false},   {4, 4, 1, 1, 1, false, false},
                 {0, 0, 128, 513, 96, false, false}};
-    int n = every ? (int)WEIR_COUNT(rows) : FEW;
-    for (int i = 0; i < n; i++)
+    for (size_t i = 0; i < WEIR_COUNT(rows); i++)
         b->out[b->n_out++] = weir_matmul(
             matrix(b, rows[i].batch_a, rows[i].m, rows[i].k, rows[i].ta),
             matrix(b, rows[i].batch_b, rows[i].k, rows[i].n, rows[i].tb), rows[i].ta, rows[i].tb);
-    if (!every)
-        return;
     // A view by rows of a larger matrix, and a convolution that is a product.
     weir_value *part = weir_slice(input(b, weir_shape(40, 24)), 0, 3, 36, 1);
     b->out[b->n_out++] = weir_matmul(part, input(b, weir_shape(24, 15)), false, false);
@@ -140,11 +152,24 @@ static void products(struct bench *b)
                   &(struct weir_conv_params){0});
 }
 
+// No reason to skip the others: where there is a library, and a driver of tests/driver.sh, it is
+// right.
+START_TEST(the_library_is_admitted)
+{
+    weir_device *without = NULL;
+    struct weir_device_params hidden = params;
+    test_log_clear();
+    ck_assert_msg(weir_device_admits_gemm(dev), "%s", test_log_text());
+    hidden.caps_mask |= WEIR_CAP_GEMM;
+    test_ok(weir_device_open(&hidden, &without));
+    ck_assert(!weir_device_admits_gemm(without));
+    weir_device_close(&without);
+}
+END_TEST
+
 START_TEST(the_library_is_within_bounds)
 {
     struct bench b;
-    if (!weir_device_has(dev, WEIR_CAP_GEMM))
-        return;
     begin(&b);
     products(&b);
     weir_program *p = run(&b, (struct weir_compile_params){.library = 1}, "library_gemm", b.n_out);
@@ -168,8 +193,6 @@ static void multiply(void *ctx, weir_value *const *carry, weir_value *const *x, 
 START_TEST(the_library_runs_in_loops)
 {
     struct bench b;
-    if (!weir_device_has(dev, WEIR_CAP_GEMM))
-        return;
     begin(&b);
     weir_value *x = input(&b, weir_shape(5, 6, 10)), *w = input(&b, weir_shape(10, 7)),
                *c = input(&b, weir_shape(3)), *e;
@@ -187,6 +210,109 @@ START_TEST(the_library_runs_in_loops)
     check_bounds(p, &b, 0, at_once);
     weir_program_destroy(&p);
     end(&b);
+}
+END_TEST
+
+// Sides from which on the library copies its operands: to scratch that is in the plan. Rows are not
+// whole tiles, so that it does.
+static int64_t side_with_scratch(void)
+{
+    for (int64_t s = 64; s <= 2048; s *= 2) {
+        struct weir_gemm g = {.m = s + 1, .n = s, .k = s, .batch = 1, .lda = s, .ldb = s, .ldc = s};
+        size_t scratch;
+        test_ok(weir_gemm_scratch(dev, &g, &scratch));
+        if (scratch > 0)
+            return s;
+    }
+    ck_abort_msg("no product takes scratch");
+    return 0;
+}
+
+START_TEST(the_librarys_scratch_is_planned)
+{
+    struct bench b;
+    int64_t s = side_with_scratch();
+    begin(&b);
+    weir_value *x = input(&b, weir_shape(s + 1, s)), *w = input(&b, weir_shape(s, s));
+    b.out[b.n_out++] =
+        weir_matmul(weir_mul(x, x), w, false, false); // beside an operand in the arena
+    weir_program *p =
+        run(&b, (struct weir_compile_params){.library = 1, .no_replay = true}, "library_gemm", 1);
+    int made = buffers, found = 0;
+    test_ok(weir_run(p, b.bindings, b.n_in));
+    test_ok(weir_wait(p));
+    ck_assert_int_gt(made, 0);
+    ck_assert_int_eq(buffers, made);
+    for (int i = 0; i < p->n_launches; i++)
+        if (p->launches[i].gemm) {
+            found++;
+            ck_assert_int_eq(p->launches[i].n_bufs, 4);
+        }
+    ck_assert_int_eq(found, 1);
+    check_bounds(p, &b, 0, b.out[0]);
+    weir_program_destroy(&p);
+    end(&b);
+}
+END_TEST
+
+// On grouped devices what might take longer than launch_ms goes to the library in parts.
+START_TEST(long_products_are_cut)
+{
+    const uint32_t features = dev->info.caps.features;
+    int64_t s = side_with_scratch();
+    struct bench b;
+    begin(&b);
+    weir_value *x = input(&b, weir_shape(2, 300, 70)), *y = input(&b, weir_shape(2, 70, 90)),
+               *z = input(&b, weir_shape(2 * s + 30, s)), *w = input(&b, weir_shape(s, s));
+    b.out[b.n_out++] = weir_matmul(x, y, false, false);
+    b.out[b.n_out++] = weir_matmul(z, w, false, true);
+    b.out[b.n_out++] = weir_matmul(z, z, true, false);
+    weir_program *whole =
+        run(&b, (struct weir_compile_params){.library = 1, .launch_ms = 1e9}, "library_gemm", 3);
+    dev->info.caps.features &= ~(uint32_t)WEIR_CAP_WIDE;
+    weir_program *p =
+        run(&b, (struct weir_compile_params){.library = 1, .launch_ms = .2}, "library_gemm", 3);
+    dev->info.caps.features = features;
+    const struct weir_program_info *i = weir_program_info(p), *j = weir_program_info(whole);
+    ck_assert_int_eq(j->parts, j->launches + 1); // a batch of two
+    ck_assert_msg(i->parts > i->launches + 10, "%d launches in %d parts", i->launches, i->parts);
+    for (int k = 0; k < b.n_out; k++)
+        check_bounds(p, &b, k, b.out[k]);
+    weir_program_destroy(&p);
+    weir_program_destroy(&whole);
+    end(&b);
+}
+END_TEST
+
+// What a context's count is when its device is closed, the test's own reference among it.
+static cl_uint references_left(bool product)
+{
+    weir_device *kept = dev;
+    struct bench b;
+    cl_uint n = 0;
+    dev = NULL;
+    test_ok(weir_device_open(&params, &dev));
+    cl_context context = weir_cl(dev)->context;
+    clRetainContext(context);
+    begin(&b);
+    b.out[b.n_out++] =
+        weir_matmul(input(&b, weir_shape(9, 8)), input(&b, weir_shape(8, 7)), false, false);
+    weir_program *p =
+        run(&b, (struct weir_compile_params){.library = product ? 1 : -1}, "library_gemm", product);
+    weir_program_destroy(&p);
+    end(&b);
+    weir_device_close(&dev);
+    dev = kept;
+    ck_assert_int_eq(clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof(n), &n, NULL),
+                     CL_SUCCESS);
+    clReleaseContext(context);
+    return n;
+}
+
+START_TEST(the_library_keeps_no_context)
+{
+    cl_uint without = references_left(false);
+    ck_assert_uint_eq(references_left(true), without);
 }
 END_TEST
 
@@ -320,20 +446,29 @@ END_TEST
 int main(int argc, char **argv)
 {
     setenv("CK_FORK", "no", 1); // OpenCL does not survive a fork on every driver
-    struct weir_device_params params = {.log = test_log,
-                                        .selector = argc > 1 ? argv[1] : "opencl:0"};
+    const char *what = argc > 3 ? argv[3] : "";
+    params = (struct weir_device_params){.log = test_log,
+                                         .selector = argc > 1 ? argv[1] : "opencl:0",
+                                         .cache_dir = test_path("cache")};
     if (argc > 2 && strcmp(argv[2], "grouped") == 0)
         params.caps_mask = WEIR_CAP_WIDE;
-    every = argc > 3 && strcmp(argv[3], "every") == 0;
+    every = strcmp(what, "every") == 0;
     if (weir_device_open(&params, &dev) != WEIR_OK) {
         printf("1..0 # SKIP no such device here\n");
         return SKIPPED;
     }
+    const struct weir_caps *caps = &weir_device_info(dev)->caps;
+    bool library = strcmp(what, "library") == 0;
+    if (library && !((caps->features | caps->untried) & WEIR_CAP_GEMM)) {
+        printf("1..0 # SKIP built without CLBlast\n");
+        return SKIPPED;
+    }
     test_bound_fast = true;
-    // The library compiles for most of a minute.
-    int status = every ? test_run("fast-kernels", 0, the_library_is_within_bounds,
-                                  the_library_runs_in_loops, winograd_is_within_its_bounds)
-                       : test_run("fast-kernels", 0, winograd_is_within_its_bounds);
+    int status =
+        library ? test_run("fast-library", 0, the_library_is_admitted, the_library_is_within_bounds,
+                           the_library_runs_in_loops, the_librarys_scratch_is_planned,
+                           long_products_are_cut, the_library_keeps_no_context)
+                : test_run("fast-kernels", 0, winograd_is_within_its_bounds);
     fprintf(stderr, "largest error / bound: %.3f\n", worst);
     weir_device_close(&dev);
     return status;

@@ -52,8 +52,8 @@ static void print_details(const struct weir_device_info *info)
     printf("            units     %d, groups up to %d\n", caps->compute_units, caps->max_group);
     printf("            features ");
     for (const struct cli_feature *f = cli_features; f->name; f++)
-        if (caps->features & f->cap)
-            printf(" %s", f->name);
+        if ((caps->features | caps->untried) & f->cap)
+            printf(" %s%s", f->name, caps->untried & f->cap ? " (untried)" : "");
     printf("\n");
     print_quirks(info);
 }

@@ -35,7 +35,7 @@ enum weir_cap {
     WEIR_CAP_XMX_TF32 = 1 << 13,      // cl_intel_subgroup_matrix_multiply_accumulate_tf32
     WEIR_CAP_WMMA = 1 << 14,          // __builtin_amdgcn_wmma_f32_16x16x16, 32 lanes: bf16, f16
     WEIR_CAP_MFMA = 1 << 15,          // __builtin_amdgcn_mfma_f32_16x16, 64 lanes: f32, bf16, f16
-    WEIR_CAP_GEMM = 1 << 20,          // a library multiplies matrices on it (fast mode)
+    WEIR_CAP_GEMM = 1 << 20,          // a library multiplies matrices on it (fast mode); tried when first wanted
 };
 
 // How a program computes (docs/numerics.md).
@@ -55,6 +55,7 @@ enum weir_admission {
 // What a device is and can do; 0 = absent. Filled by probes where the driver could lie.
 struct weir_caps {
     uint32_t features;       // weir_cap bits, after caps_mask
+    uint32_t untried;        // those that may be there, and whose trial takes too long for every opening
     int compute_units;
     int max_group;           // work-items in a group (0 on host)
     int sub_group;           // 0 = unknown

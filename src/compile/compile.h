@@ -336,6 +336,8 @@ enum weir_status weir_guards_take(const struct weir_emit_state *c, struct weir_p
 enum weir_status weir_guards_before_run(struct weir_program *p);
 enum weir_status weir_guards_after_run(struct weir_program *p);
 
+// How many parts a launch is to run in so that none takes too long: at least 1, not rounded (record.c).
+double weir_launch_parts(const struct weir_emit_state *c, double flops, double bytes);
 enum weir_status weir_record(struct weir_emit_state *c, struct weir_program *p); // record.c
 void weir_dump(const struct weir_emit_state *c); // dump.c
 

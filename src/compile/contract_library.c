@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fast mode: gathers that are products of matrices, one or many at equal distances, by the device's
 // own library (WEIR_CAP_GEMM).
+#include <math.h>
+
+#include "compile/compile.h"
 #include "compile/contract_parts.h"
 
 // Extents from which a library tuned for large products is taken unasked, on GPUs: below them its
@@ -56,16 +59,37 @@ static bool describe(const struct weir_gather *g, struct weir_gemm *out)
            batch.o >= 0;
 }
 
+static double flops_of(const struct weir_gemm *m)
+{
+    return 2.0 * (double)m->m * (double)m->n * (double)m->k;
+}
+
 bool weir_library_fits(const struct weir_emit *e, const struct weir_gather *g)
 {
     struct weir_gemm m;
     if (!e->fast || e->library < 0 || e->epilogue || g->a.arg.dtype != WEIR_F32 ||
-        g->b.arg.dtype != WEIR_F32 || e->out[0].dtype != WEIR_F32 ||
-        !weir_device_has(e->dev, WEIR_CAP_GEMM) || !describe(g, &m))
+        g->b.arg.dtype != WEIR_F32 || e->out[0].dtype != WEIR_F32 || !describe(g, &m))
         return false;
-    bool large = m.m >= LEAST_EXTENT && m.n >= LEAST_EXTENT &&
-                 (double)m.m * (double)m.n * (double)m.k >= LEAST_MULTIPLIES;
-    return e->library > 0 || (e->dev->info.caps.is_gpu && large && !has_engine(e->dev));
+    bool large =
+        m.m >= LEAST_EXTENT && m.n >= LEAST_EXTENT && flops_of(&m) >= 2.0 * LEAST_MULTIPLIES;
+    if (e->library <= 0 && !(e->dev->info.caps.is_gpu && large && !has_engine(e->dev)))
+        return false;
+    return weir_device_admits_gemm(e->dev); // last: the first time it is tried
+}
+
+// Products go to the library one by one, in bands of whole tiles of rows where one would take too
+// long. What it reads and writes: the matrices, and its copies of them.
+static void cut(const struct weir_emit *e, struct weir_gemm *m)
+{
+    enum { TILE = 64 };
+    double elements = (double)(m->m * m->k) + (double)(m->k * m->n) + (double)(m->m * m->n);
+    double parts = weir_launch_parts(e->state, flops_of(m), 3 * sizeof(float) * elements);
+    if (parts < 2)
+        return;
+    m->rows = (int64_t)((double)m->m / floor(parts));
+    if (m->rows > TILE)
+        m->rows -= m->rows % TILE;
+    m->rows = m->rows < 1 ? 1 : m->rows;
 }
 
 enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir_gather *g)
@@ -73,17 +97,24 @@ enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir
     struct weir_gemm *m = weir_arena_array(e->arena, 1, sizeof(*m));
     if (!m || !describe(g, m))
         return m ? WEIR_UNSUPPORTED : WEIR_NOMEM;
-    struct weir_emit_arg args[3] = {g->a.arg, g->b.arg, weir_emit_arg(&e->out[0])};
+    struct weir_emit_arg args[4] = {g->a.arg, g->b.arg, weir_emit_arg(&e->out[0])};
     args[0].offset += g->a0;
     args[1].offset += g->b0;
     args[2].offset += g->o0;
+    cut(e, m);
+    size_t scratch = 0;
+    enum weir_status status = weir_gemm_scratch(e->dev, m, &scratch);
+    if (status != WEIR_OK)
+        return status;
+    if (scratch > 0)
+        args[3].slot = weir_emit_scratch(e, WEIR_F32, div_up((int64_t)scratch, sizeof(float)));
+    args[3].dtype = WEIR_F32;
     struct weir_emit_launch l = {.gemm = m,
                                  .label = "library_gemm",
-                                 .n_args = 3,
+                                 .n_args = scratch > 0 ? 4 : 3,
                                  .args = args,
                                  .global = {1, 1, 1},
-                                 .flops = 2.0 * (double)m->m * (double)m->n * (double)m->k *
-                                          (double)m->batch};
+                                 .flops = flops_of(m) * (double)m->batch};
     weir_emit_launch(e, &l);
     return WEIR_OK;
 }

@@ -78,14 +78,21 @@ static void add_steps(const struct weir_emit_state *c, int slot, int arg, struct
 // GFLOP/s and .25 GB/s (a 24-unit laptop GPU: 100 and 6), so what is estimated takes less.
 enum { FLOPS_A_MS = 4000000, BYTES_A_MS = 250000, LAUNCH_MS = 100, MOST_PARTS = 1000 };
 
-static int parts_of(const struct weir_emit_state *c, double flops, double bytes, const struct weir_launch *to)
+double weir_launch_parts(const struct weir_emit_state *c, double flops, double bytes)
 {
-    if (weir_device_has(c->dev, WEIR_CAP_WIDE) || !to->kernel)
-        return 1;
     double units = c->dev->info.caps.compute_units, most = c->params->launch_ms;
     double ms = (flops / FLOPS_A_MS + bytes / BYTES_A_MS) / (units > 0 ? units : 1);
+    return weir_device_has(c->dev, WEIR_CAP_WIDE) ? 1 : ms / (most > 0 ? most : LAUNCH_MS) + 1;
+}
+
+static int parts_of(const struct weir_emit_state *c, double flops, double bytes, const struct weir_launch *to)
+{
+    if (to->gemm) // it was cut when it was written
+        return (int)(to->gemm->batch * (to->gemm->rows ? (to->gemm->m + to->gemm->rows - 1) / to->gemm->rows : 1));
+    if (!to->kernel)
+        return 1;
+    double parts = weir_launch_parts(c, flops, bytes);
     int along, splits = weir_launch_splits(to, &along);
-    double parts = ms / (most > 0 ? most : LAUNCH_MS) + 1;
     splits = splits < MOST_PARTS ? splits : MOST_PARTS;
     return parts < splits ? (int)parts : splits;
 }

@@ -237,13 +237,24 @@ static int64_t reach(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int6
     return (rows - 1) * ld + cols + (batch - 1) * apart;
 }
 
-static enum weir_status check_gemm(const weir_device *dev, const struct weir_launch *l)
+enum weir_status weir_gemm_scratch(weir_device *dev, const struct weir_gemm *g, size_t *size)
+{
+    *size = 0; // on a device that is not here it is not known
+    return dev->fns->gemm_scratch && !dev->planned ? dev->fns->gemm_scratch(dev, g, size) : WEIR_OK;
+}
+
+static enum weir_status check_gemm(weir_device *dev, const struct weir_launch *l)
 {
     enum weir_status status = WEIR_OK;
     const struct weir_gemm *g = l->gemm;
+    size_t scratch = 0;
     weir_require(&dev->log, weir_device_has(dev, WEIR_CAP_GEMM));
-    weir_require(&dev->log, l->n_bufs == 3 && l->n_ints == 0);
-    weir_require(&dev->log, g->m > 0 && g->n > 0 && g->k > 0 && g->batch > 0);
+    weir_require(&dev->log, g->m > 0 && g->n > 0 && g->k > 0 && g->batch > 0 && g->rows >= 0);
+    status = weir_gemm_scratch(dev, g, &scratch);
+    if (status != WEIR_OK)
+        return status;
+    weir_require(&dev->log, l->n_bufs == (scratch ? 4 : 3) && l->n_ints == 0);
+    weir_require(&dev->log, scratch == 0 || l->buf_size[3] >= scratch);
     weir_require(&dev->log, g->lda >= (g->ta ? g->m : g->k) && g->ldb >= (g->tb ? g->k : g->n) &&
                                 g->ldc >= g->n);
     weir_require(&dev->log, g->batch_a >= 0 && g->batch_b >= 0);
@@ -260,7 +271,7 @@ error:
     return status;
 }
 
-static enum weir_status check_launch(const weir_device *dev, const struct weir_launch *l,
+static enum weir_status check_launch(weir_device *dev, const struct weir_launch *l,
                                      const struct nest *nest)
 {
     enum weir_status status = check_bufs(dev, l);

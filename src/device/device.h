@@ -32,12 +32,14 @@ struct weir_launch_step {
 };
 
 // out = op(a) op(b) by the device's own library (WEIR_CAP_GEMM), in any order of sums: buffer
-// arguments a, b, out of f32. Matrices are row-major; `batch` of them lie batch_* elements apart.
+// arguments a, b, out of f32, and scratch where it wants any (weir_gemm_scratch). Matrices are row-major;
+// `batch` of them lie batch_* elements apart.
 struct weir_gemm {
     int64_t m, n, k, batch;  // op(a) is m x k, op(b) k x n
     bool ta, tb;             // a is stored as k x m, b as n x k
     int64_t lda, ldb, ldc;   // elements from row to row as stored
     int64_t batch_a, batch_b, batch_c;
+    int64_t rows;            // of a result, computed at a time (0 = all), so that no call takes too long
 };
 
 // One unit of work. OpenCL: kernel `kernel` of `module`; its parameters are, in this order,
@@ -109,6 +111,8 @@ struct weir_device_fns {
     // Adds to info.caps.features what a trial shows to work, other than FMA and DIV_SQRT, which the
     // self-test decides. May be NULL: nothing to try.
     enum weir_status (*probe)(weir_device *);
+    // Bytes of scratch that a launch of `g` needs, wherever its operands lie. NULL: no library.
+    enum weir_status (*gemm_scratch)(weir_device *, const struct weir_gemm *g, size_t *size);
     enum weir_status (*finish)(weir_device *);
     void (*destroy)(weir_device *);
 };
@@ -189,6 +193,11 @@ void weir_list_destroy(weir_device *dev, weir_list **list);
 enum weir_status weir_device_finish(weir_device *dev);
 bool weir_device_has(const weir_device *dev, enum weir_cap cap);
 bool weir_device_is_host(const weir_device *dev);
+// WEIR_CAP_GEMM, once a trial has shown that it is there; the first call may take a minute, and its outcome is
+// kept (selftest_gemm.c).
+bool weir_device_admits_gemm(weir_device *dev);
+// Bytes of scratch for a launch of `g` (0: none, and no argument for it). Errors: UNSUPPORTED, DEVICE.
+enum weir_status weir_gemm_scratch(weir_device *dev, const struct weir_gemm *g, size_t *size);
 // OK, or UNSUPPORTED and logs why the device cannot run in this mode and how it can.
 enum weir_status weir_device_check_numerics(const weir_device *dev, enum weir_numerics numerics);
 

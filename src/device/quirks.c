@@ -110,8 +110,10 @@ void weir_quirks_apply(weir_device *dev)
         if (!weir_quirk_matches(q, &dev->info))
             continue;
         weir_logf(&dev->log, WEIR_LOG_DEBUG, "%s: quirk: %s (%s)", dev->info.name, q->why, q->link);
-        if (q->action == WEIR_QUIRK_HIDE)
+        if (q->action == WEIR_QUIRK_HIDE) {
             dev->info.caps.features &= ~q->caps;
+            dev->info.caps.untried &= ~q->caps;
+        }
         if (q->action == WEIR_QUIRK_POLL)
             dev->poll = true;
         if (q->action == WEIR_QUIRK_OPTION)

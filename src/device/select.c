@@ -151,6 +151,7 @@ static enum weir_status open_one(const struct weir_device_params *params, const 
     if (status != WEIR_OK)
         goto error;
     dev->info.caps.features &= ~params->caps_mask;
+    dev->info.caps.untried &= ~params->caps_mask;
     if (dev->info.admission == WEIR_EXACT && !weir_device_has(dev, WEIR_CAP_FMA)) {
         dev->info.admission = WEIR_EXACT_SOFT_FMA;
         snprintf(dev->info.reason, sizeof dev->info.reason, "fma is hidden by caps_mask");

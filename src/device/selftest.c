@@ -17,6 +17,7 @@
 #include "device/engine.h"
 #include "device/kernel_text.h"
 #include "device/quirks.h"
+#include "device/selftest_gemm.h"
 #include "device/selftest_inputs.h"
 #include "device/selftest_scalar.h"
 #include "device/selftest_sums.h"
@@ -240,13 +241,10 @@ static struct weir_cache_key outcome_key(const weir_device *dev)
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest_sums.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("scalar.h"));
-    // Features are kept too: what probes them, and what this build can use.
+    // Features are kept too: what probes them.
     weir_cache_hasher_add(&hasher, weir_kernel_text("engine_probe.cl"));
     for (const struct weir_engine *e = weir_engines; e->name; e++)
         weir_cache_hasher_add(&hasher, weir_kernel_text(e->text));
-#ifdef WEIR_CLBLAST
-    weir_cache_hasher_add(&hasher, "CLBlast");
-#endif
     return weir_cache_hasher_key(&hasher);
 }
 
@@ -299,12 +297,8 @@ static enum weir_status test_device(weir_device *dev, bool *complete)
     return WEIR_OK;
 }
 
-enum weir_status weir_selftest(weir_device *dev, bool trust)
+static enum weir_status test_or_load(weir_device *dev, bool trust)
 {
-    if (weir_device_is_host(dev)) {
-        test_host(&dev->info);
-        return WEIR_OK;
-    }
     struct weir_cache_key key = outcome_key(dev);
     if (!trust && load(dev, key)) {
         weir_quirks_apply(dev);
@@ -319,5 +313,17 @@ enum weir_status weir_selftest(weir_device *dev, bool trust)
     status = test_device(dev, &complete);
     if (complete)
         store(dev, key);
+    return status;
+}
+
+enum weir_status weir_selftest(weir_device *dev, bool trust)
+{
+    if (weir_device_is_host(dev)) {
+        test_host(&dev->info);
+        return WEIR_OK;
+    }
+    enum weir_status status = test_or_load(dev, trust);
+    if (status == WEIR_OK)
+        weir_selftest_gemm_recall(dev);
     return status;
 }

@@ -26,6 +26,7 @@ void weir_cl_caps(cl_device_id id, struct weir_caps *caps)
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     *caps = (struct weir_caps) {
         .features = type & CL_DEVICE_TYPE_CPU ? WEIR_CAP_WIDE : 0,
+        .untried = weir_cl_gemm_there() ? WEIR_CAP_GEMM : 0,
         .compute_units = units ? (int)units : 1,
         .max_group = group > 1 << 20 ? 1 << 20 : group ? (int)group : 1,
         .local_size = local,
@@ -201,7 +202,6 @@ enum weir_status weir_cl_probe(weir_device *dev)
         note(dev, &log, probe->cap, claimed && run_probe(dev, probe->source, 1, 1));
     }
     probe_engines(dev, &log);
-    note(dev, &log, WEIR_CAP_GEMM, weir_cl_gemm_there());
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     note(dev, &log, WEIR_CAP_COMMAND_BUFFER, probe_commands(dev));
     dev->log = log;

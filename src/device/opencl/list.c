@@ -28,7 +28,8 @@ struct callback {
 // A product by the library.
 struct gemm {
     struct weir_gemm shape;
-    struct weir_buf_ref bufs[3];
+    struct weir_buf_ref bufs[4]; // the last is scratch, or nothing
+    size_t sizes[4];
 };
 
 struct item {
@@ -196,7 +197,8 @@ static struct gemm *gemm_create(const struct weir_launch *l)
     if (!g)
         return NULL;
     g->shape = *l->gemm;
-    memcpy(g->bufs, l->bufs, sizeof g->bufs);
+    memcpy(g->bufs, l->bufs, (size_t)l->n_bufs * sizeof *g->bufs);
+    memcpy(g->sizes, l->buf_size, (size_t)l->n_bufs * sizeof *g->sizes);
     return g;
 }
 
@@ -344,11 +346,11 @@ static enum weir_status enqueue_gemm(weir_device *dev, cl_command_queue queue,
                                      const struct item *item, const int64_t *iteration,
                                      cl_event *event)
 {
-    struct weir_buf_ref bufs[3];
+    struct weir_buf_ref bufs[4];
     memcpy(bufs, item->gemm->bufs, sizeof bufs);
     for (int i = 0; i < item->n_moving; i++)
         bufs[item->moving[i].buf].offset += (size_t)weir_moved(&item->moving[i], iteration);
-    return weir_cl_gemm_run(dev, queue, &item->gemm->shape, bufs, item->label, event);
+    return weir_cl_gemm_run(dev, queue, &item->gemm->shape, bufs, item->gemm->sizes, item->label, event);
 }
 
 static enum weir_status enqueue(weir_device *dev, cl_command_queue queue, const struct item *item,

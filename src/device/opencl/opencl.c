@@ -27,6 +27,7 @@ static void destroy(weir_device *dev)
         weir_cl_wait(dev);
     weir_cl_staging_collect(dev, true);
     weir_cl_programs_release(cl);
+    weir_cl_gemm_finish(cl);
     if (cl->profiling)
         clReleaseCommandQueue(cl->profiling);
     if (cl->queue)
@@ -52,6 +53,7 @@ static const struct weir_device_fns opencl_fns = {
     .list_profile = weir_cl_list_profile,
     .list_destroy = weir_cl_list_destroy,
     .probe = weir_cl_probe,
+    .gemm_scratch = weir_cl_gemm_scratch,
     .finish = finish,
     .destroy = destroy,
 };

@@ -52,6 +52,7 @@ struct weir_cl {
     struct weir_cl_program *programs;
     struct weir_cl_commands commands;
     bool correctly_rounded; // the driver takes -cl-fp32-correctly-rounded-divide-sqrt
+    bool used_library;
 };
 
 struct weir_cl_module {
@@ -132,9 +133,13 @@ void weir_cl_commands_release(weir_device *dev, weir_cl_command_buffer *buffer);
 
 // gemm.c
 bool weir_cl_gemm_there(void); // built with a library
-// Enqueues it; `event` (or NULL) receives one of its end.
+enum weir_status weir_cl_gemm_scratch(weir_device *dev, const struct weir_gemm *g, size_t *size);
+// Enqueues it; `event` (or NULL) receives one of its end. Buffers and how many bytes of each: a, b, out, and
+// scratch, or no buffer there.
 enum weir_status weir_cl_gemm_run(weir_device *dev, cl_command_queue queue, const struct weir_gemm *g,
-                                  const struct weir_buf_ref *bufs, const char *label, cl_event *event);
+                                  const struct weir_buf_ref *bufs, const size_t *sizes, const char *label,
+                                  cl_event *event);
+void weir_cl_gemm_finish(struct weir_cl *cl); // before the context goes
 
 // list.c
 enum weir_status weir_cl_list_record(weir_device *dev, const struct weir_launch *launch, int n,
