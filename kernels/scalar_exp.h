@@ -8,16 +8,24 @@
 #define WEIR_LN2_LO 0x1.7f7d1cp-20f
 #define WEIR_LOG2E 0x1.715476p+0f
 
-// x = k ln 2 + hi + lo, |hi| < .3475, for |x| < 128; a NaN gives NaN and any k in [-150, 150].
-WEIR_FN VF VN(exp_reduce)(VF x, VI *k, VF *lo)
+// x = k ln 2 + hi + lo, |hi| < .3475, for |x| < 128; a NaN gives NaN and any k.
+WEIR_FN VF VN(exp_split)(VF x, VI *k, VF *lo)
 {
     // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
     VF t = WEIR_FMA(x, KF(WEIR_LOG2E), KF(0x1.8p23f));
     VF n = t - 0x1.8p23f;
-    *k = x != x ? KI(0) : AS_I(t) - 0x4b400000;
+    *k = AS_I(t) - 0x4b400000;
     VF r = WEIR_FMA(n, KF(-WEIR_LN2_HI), x);
     VF hi = WEIR_FMA(n, KF(-WEIR_LN2_LO), r);
     *lo = WEIR_FMA(n, KF(-WEIR_LN2_LO), r - hi);
+    return hi;
+}
+
+// The same; a NaN gives k = 0.
+WEIR_FN VF VN(exp_reduce)(VF x, VI *k, VF *lo)
+{
+    VF hi = VN(exp_split)(x, k, lo);
+    *k = x != x ? KI(0) : *k;
     return hi;
 }
 
@@ -31,6 +39,24 @@ WEIR_FN VF VN(exp_tail)(VF r)
     return WEIR_FMA(p, r, KF(0.5f));
 }
 
+// 1 + r + tail, in two floats.
+WEIR_FN VF VN(exp_sum)(VF r, VF tail, VF *lo)
+{
+    VF s = r + tail, sl = (r - s) + tail;
+    VF hi = 1.0f + s;
+    *lo = ((1.0f - hi) + s) + sl;
+    return hi;
+}
+
+// e^x = (hi + lo) 2^k with hi in [.7, 1.42), relative error about 2^-28. |x| < 128; a NaN gives NaN
+// and any k.
+WEIR_FN VF VN(exp_pair)(VF x, VF *lo, VI *k)
+{
+    VF rl;
+    VF r = VN(exp_split)(x, k, &rl);
+    return VN(exp_sum)(r, WEIR_FMA(r * r, VN(exp_tail)(r), rl), lo);
+}
+
 // e^(x + xl) = (hi + lo) 2^k with hi in [.7, 1.42), relative error about 2^-28. |x| < 128.
 WEIR_FN VF VN(exp_parts)(VF x, VF xl, VF *lo, VI *k)
 {
@@ -38,10 +64,7 @@ WEIR_FN VF VN(exp_parts)(VF x, VF xl, VF *lo, VI *k)
     VF r0 = VN(exp_reduce)(x, k, &rl);
     VF r = r0 + xl;
     VF tail = WEIR_FMA(r * r, VN(exp_tail)(r), ((r0 - r) + xl) + rl);
-    VF s = r + tail, sl = (r - s) + tail;
-    VF hi = 1.0f + s;
-    *lo = ((1.0f - hi) + s) + sl;
-    return hi;
+    return VN(exp_sum)(r, tail, lo);
 }
 
 WEIR_FN VF VN(exp_f)(VF x)
@@ -137,22 +160,23 @@ WEIR_FN VF VN(log1p_f)(VF x)
 
 WEIR_FN VF VN(sigmoid_f)(VF x)
 {
-    // With e = e^-|x|: 1 / (1 + e), or e / (1 + e) for negative x; the power of two goes last, so
-    // that a subnormal result is rounded once.
+    // With e = e^-|x|: 1 / (1 + e), or e / (1 + e) for negative x. Of powers of two below 2^-60 the
+    // rest goes last, so that a subnormal result is rounded once.
     VF a = VN(abs_f)(x);
     a = a > 105.0f ? KF(105.0f) : a;
     VI k;
     VF pl;
-    VF p = VN(exp_parts)(-a, KF(0.0f), &pl, &k);
-    VF s = VN(pow2_i)(k < -60 ? KI(-60) : k);
+    VF p = VN(exp_pair)(-a, &pl, &k);
+    VI near = k < -60 ? KI(-60) : k;
+    VF s = VN(pow2_i)(near);
     VF e = p * s, el = pl * s;
     VF d = 1.0f + e, dl = ((1.0f - d) + e) + el;
     VF r = WEIR_DIV(KF(1.0f), d);
     VI neg = x < 0.0f;
-    VF num = neg ? p : KF(1.0f), numl = neg ? pl : KF(0.0f);
+    VF num = neg ? e : KF(1.0f), numl = neg ? el : KF(0.0f);
     VF q = num * r;
     VF rem = WEIR_FMA(-q, d, num) + WEIR_FMA(-q, dl, numl);
-    return VN(scale_f)(WEIR_FMA(rem, r, q), neg ? k : KI(0));
+    return WEIR_FMA(rem, r, q) * VN(pow2_i)(neg ? k - near : KI(0));
 }
 
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|)
@@ -177,7 +201,7 @@ WEIR_FN VF VN(tanh_f)(VF x)
     VF b = a > 10.0f ? KF(10.0f) : a;
     VI k;
     VF pl;
-    VF p = VN(exp_parts)(2.0f * b, KF(0.0f), &pl, &k);
+    VF p = VN(exp_pair)(2.0f * b, &pl, &k);
     VF s = VN(pow2_i)(k);
     VF e = p * s, d = e + 1.0f;
     VF dl = ((e - d) + 1.0f) + pl * s;

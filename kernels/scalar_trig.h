@@ -2,8 +2,8 @@
 // Template body (scalar.h): sin, cos, atan2. Angles are reduced with as much of 2 / pi as needed,
 // in integers, for every input.
 
-// sin of (quadrant + f + fl) quarter turns, |f| <= 1/2.
-WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
+// sin and cos of (f + fl) quarter turns, |f| <= 1/2.
+WEIR_FN void VN(sin_and_cos)(VF f, VF fl, VF *sine, VF *cosine)
 {
     // r + rl = (f + fl) pi / 2
     VF r = f * 0x1.921fb6p+0f;
@@ -14,14 +14,27 @@ WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
     s = WEIR_FMA(s, t, KF(0x1.111176p-7f));
     s = WEIR_FMA(s, t, KF(-0x1.555556p-3f));
     VF h = 0.5f * r * r, hl = WEIR_FMA(0.5f * r, r, -h);
-    VF sine = r + WEIR_FMA(r * t, s, WEIR_FMA(-rl, h, rl));
+    *sine = r + WEIR_FMA(r * t, s, WEIR_FMA(-rl, h, rl));
     VF c = WEIR_FMA(KF(-0x1.371c86p-22f), t, KF(0x1.a075d8p-16f));
     c = WEIR_FMA(c, t, KF(-0x1.6c1762p-10f));
     c = WEIR_FMA(c, t, KF(0x1.555556p-5f));
     VF u = 1.0f - h;
-    VF cosine = u + (((1.0f - u) - h) + (WEIR_FMA(t * t, c, -hl) - r * rl));
+    *cosine = u + (((1.0f - u) - h) + (WEIR_FMA(t * t, c, -hl) - r * rl));
+}
+
+// sin of an angle `quadrant` quarter turns further than those of sine and cosine.
+WEIR_FN VF VN(turned)(VF sine, VF cosine, VU quadrant)
+{
     VF y = (quadrant & 1u) != 0u ? cosine : sine;
     return AS_F(AS_U(y) ^ ((quadrant & 2u) << 30));
+}
+
+// sin of (quadrant + f + fl) quarter turns, |f| <= 1/2.
+WEIR_FN VF VN(sin_quadrant)(VF f, VF fl, VU quadrant)
+{
+    VF sine, cosine;
+    VN(sin_and_cos)(f, fl, &sine, &cosine);
+    return VN(turned)(sine, cosine, quadrant);
 }
 
 // x = (quadrant + f + fl) pi / 2 + a multiple of 2 pi, |f| <= 1/2, for finite x of at least 2^-30.

@@ -362,16 +362,19 @@ START_TEST(soft_one_lane)
 }
 END_TEST
 
-// Sixteen lanes at once equal the elements one by one.
+// Sixteen lanes at once, and the normals that are made 64 at a time, equal the elements one by one.
 START_TEST(rows_of_sixteen)
 {
     static const char text[] =
         "kernel void case_rows(global const uint *a, global const uint *b, global const uint *c,\n"
         "                      global uint *out)\n"
-        "{ size_t i = get_global_id(0) * 32; uint e = a[i] & ~15u;\n"
+        "{ size_t i = get_global_id(0) * 128; uint e = a[i] & ~15u;\n"
         "  vstore16(weir_random_word16(e, b[i], c[i], 7u, 8u, 9u), 0, out + i);\n"
-        "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16); "
-        "}\n";
+        "  vstore16(as_uint16(weir_random_normal16(e, b[i], c[i], 7u, 8u, 9u)), 0, out + i + 16);\n"
+        "  weir_normals n; n.begin = -1;\n"
+        "  for (int k = 0; k < 4; k++)\n"
+        "    vstore16(as_uint16(weir_random_normals(&n, 7 + 16 * k, (e & ~63u) + 16 * k, b[i], c[i],\n"
+        "                                           7u, 8u, 9u)), k, out + i + 64); }\n";
     if (!cl.context || slow_compiler())
         return;
     cl_int err;
@@ -388,14 +391,17 @@ START_TEST(rows_of_sixteen)
         clEnqueueWriteBuffer(cl.queue, cl.in[k], CL_TRUE, 0, CHUNK * 4, in[k], 0, NULL, NULL);
     for (cl_uint i = 0; i < 4; i++)
         clSetKernelArg(kernel, i, sizeof(cl_mem), i < 3 ? &cl.in[i] : &cl.out);
-    size_t items = CHUNK / 32;
+    size_t items = CHUNK / 128;
     clEnqueueNDRangeKernel(cl.queue, kernel, 1, NULL, &items, NULL, 0, NULL, NULL);
     clEnqueueReadBuffer(cl.queue, cl.out, CL_TRUE, 0, CHUNK * 4, got, 0, NULL, NULL);
-    for (uint32_t i = 0; i < CHUNK; i += 32)
-        for (uint32_t lane = 0; lane < 16; lane++) {
+    for (uint32_t i = 0; i < CHUNK; i += 128)
+        for (uint32_t lane = 0; lane < 64; lane++) {
             uint32_t e = (in[0][i] & ~15u) + lane, b = in[1][i], c = in[2][i];
-            if (got[i + lane] != weir_random_word(e, b, c, 7, 8, 9) ||
-                got[i + 16 + lane] != weir_as_u(weir_random_normal_f(e, b, c, 7, 8, 9)))
+            uint32_t of_64 = (in[0][i] & ~63u) + lane;
+            if ((lane < 16 && (got[i + lane] != weir_random_word(e, b, c, 7, 8, 9) ||
+                               got[i + 16 + lane] !=
+                                   weir_as_u(weir_random_normal_f(e, b, c, 7, 8, 9)))) ||
+                got[i + 64 + lane] != weir_as_u(weir_random_normal_f(of_64, b, c, 7, 8, 9)))
                 ck_abort_msg("element %u of row %u, step %u", e, b, c);
         }
     clReleaseKernel(kernel);

@@ -74,6 +74,7 @@ struct weir_body {
     bool reduces;
     bool channels;     // the innermost axis is the channels of write_channels.c
     int64_t n_groups, per_group; // of channels: the reduction's kept axis and its row axis
+    bool in_turn; // neighbours are evaluated one vector after the other: what is made for several may be kept
     bool padded; // the innermost axis has one element on purpose
     int32_t ints[2]; // n_ints integers of the launch, the kernel's n0, n1: so that sizes are not in its text
     int n_ints;
@@ -123,6 +124,8 @@ void weir_body_bases(const struct weir_body *b, uint32_t axes, const char *inden
 // "const int r0 = i / 12, r1 = i % 12;" for the axes in `axes`, from one number named `from`.
 void weir_body_decode(const struct weir_body *b, uint32_t axes, const char *from, const char *indent,
                       struct weir_strbuf *out);
+// Declares what evaluations keep for the next ones (in_turn).
+void weir_body_kept(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
 // Loads of what does not vary along the innermost axis: "const float s3 = ...".
 void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
 

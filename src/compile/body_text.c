@@ -293,19 +293,47 @@ static void eval_iota(const struct weir_body *b, const struct weir_step *s, bool
     weir_strbuf_puts(out, ")");
 }
 
-// word(element in its row, row0 + row (row0 where each row has its seed), step, stream, key). Sixteen neighbours in one row whose first
-// element is a multiple of 4 share Philox blocks.
+// Sixteen neighbours in one row whose first element is a multiple of 16.
+static bool in_one_row(const struct weir_body *b, const struct weir_step *s)
+{
+    const struct weir_shape *shape = &s->v->type.shape;
+    int64_t n = weir_shape_size(shape) / (shape->rank > 0 ? shape->dim[0] : 1);
+    int64_t inner = b->space.dim[b->space.rank - 1];
+    return n % 16 == 0 && (b->space.rank == 1 || inner % 16 == 0) &&
+           inner_stride(b, &b->access[s->use[0].index]) == 0;
+}
+
+// Whether 64 normals are made at a time: of short rows most would be for nothing.
+static bool kept_normals(const struct weir_body *b, const struct weir_step *s)
+{
+    const struct weir_shape *shape = &s->v->type.shape;
+    return b->in_turn && s->v->op == &weir_op_random_normal && in_one_row(b, s) &&
+           weir_shape_size(shape) >= 32 * (shape->rank > 0 ? shape->dim[0] : 1);
+}
+
+void weir_body_kept(const struct weir_body *b, const char *indent, struct weir_strbuf *out)
+{
+    for (int i = 0; i < b->n_steps; i++)
+        if (b->step[i].v->op->cls == WEIR_OP_GEN && kept_normals(b, &b->step[i]))
+            weir_strbuf_printf(out, "%sweir_normals n_%d;\n%sn_%d.begin = -1;\n", indent, i, indent, i);
+}
+
+// word(element in its row, row0 + row (row0 where each row has its seed), step, stream, key). Sixteen in one row
+// share Philox blocks; where a loop comes to them in turn, 64.
 static void eval_random(const struct weir_body *b, const struct weir_step *s, bool wide,
                         struct weir_strbuf *out)
 {
     const struct weir_shape *shape = &s->v->type.shape;
     int64_t rows = shape->rank > 0 ? shape->dim[0] : 1, n = weir_shape_size(shape) / rows;
-    int64_t inner = b->space.dim[b->space.rank - 1];
-    bool normal = s->v->op == &weir_op_random_normal;
-    bool same_row = wide && n % 16 == 0 && (b->space.rank == 1 || inner % 16 == 0) &&
-                    inner_stride(b, &b->access[s->use[0].index]) == 0;
-    weir_strbuf_printf(out, "weir_random_%s%s((", normal ? "normal" : "word",
-                       same_row ? "16" : wide ? (normal ? "_fv" : "v") : normal ? "_f" : "");
+    bool normal = s->v->op == &weir_op_random_normal, same_row = wide && in_one_row(b, s);
+    if (wide && kept_normals(b, s)) {
+        weir_strbuf_printf(out, "weir_random_normals(&n_%d, ", (int)(s - b->step));
+        address(b, s->flat, out);
+        weir_strbuf_puts(out, ", (");
+    } else {
+        weir_strbuf_printf(out, "weir_random_%s%s((", normal ? "normal" : "word",
+                           same_row ? "16" : wide ? (normal ? "_fv" : "v") : normal ? "_f" : "");
+    }
     int parts = s->v->attrs.gen.per_row ? 1 : 2; // a row with a seed of its own does not count its place
     for (int part = 0; part < parts; part++) {
         weir_strbuf_puts(out, wide && !same_row ? "(as_uint16((int16)(" : "(uint)(");

@@ -61,6 +61,8 @@ static void write_wide(struct weir_body *b, const struct geometry *g, struct wei
     weir_body_params(b, out);
     weir_strbuf_puts(out, " WEIR_PLACE)\n{\n");
     weir_body_offsets(b, out);
+    b->in_turn = true;
+    weir_body_kept(b, "    ", out);
     weir_strbuf_printf(out, "    const int first = (int)WEIR_AT(1) * %lld;\n"
                             "    const int last = min(first + %lld, %lld);\n",
                        (long long)g->per_row_item, (long long)g->per_row_item, (long long)g->rows);

@@ -126,15 +126,16 @@ static weir_value *build_random(weir_graph *g, weir_value *const *in, const stru
 static bool random_case(int idx, struct weir_op_case *c, bool normal)
 {
     static const int64_t shapes[][4] = { { 0 }, { 1, 5 }, { 2, 3, 131 }, { 3, 7, 2, 3 },
-                                         { 2, 0, 4 }, { 2, 4, 1024 }, { 2, 5, 67 } };
-    if (idx >= 7)
+                                         { 2, 0, 4 }, { 2, 4, 1024 }, { 2, 5, 67 },
+                                         { 2, 5, 80 }, { 2, 3, 5008 }, { 2, 5, 80 } };
+    if (idx >= 10)
         return false;
     c->build = build_random;
     c->p[0] = normal;
     for (int i = 0; i < 4; i++)
         c->p[1 + i] = shapes[idx][i];
     c->no_grad = true;
-    bool per_row = idx == 6;
+    bool per_row = idx == 6 || idx == 7;
     snprintf(c->label, sizeof(c->label), "shape %d%s", idx, per_row ? ", a seed per row" : "");
     weir_case_input(c, WEIR_U32, WEIR_FILL_NORMAL, per_row ? weir_dims(5, 2) : weir_dims(2));
     weir_case_input(c, WEIR_U32, WEIR_FILL_NORMAL, weir_dims(-1));
@@ -158,5 +159,5 @@ const struct weir_op weir_op_random_bits = {
     .host = WEIR_NESTS(random_bits), .cases = cases_bits };
 const struct weir_op weir_op_random_normal = {
     .name = "random_normal", .desc = "standard normals by Box-Muller on those words", .arity = 3,
-    .cls = WEIR_OP_GEN, .scalar = "random_normal", .instructions = 121, .infer = infer_random,
+    .cls = WEIR_OP_GEN, .scalar = "random_normal", .instructions = 79, .infer = infer_random,
     .host = WEIR_NESTS(random_normal), .cases = cases_normal };
