@@ -62,15 +62,18 @@ damaged 0 "spills: gfx1030 toy/noise more: 0 spilled, [1-9]" \
     '    volatile float a[32]; a[i[0]] = p[0]; *p = a[i[1]];'
 echo "   10 absent <1 1 1> s0+0" >>"$dir/toy/noise.launches.txt"
 damaged 1 "no code for absent" '    *p = (float)*i;'
-# A matrix engine is for fast mode, and for devices that have it.
-engine() {
-    "$weir" train toy --dry-run --no-device --dump "$dir/engine" "${@:2}" >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
-    n=$(grep -l mma.sync "$dir"/engine/*.kernels.cl | wc -l)
-    [ "$n" -eq "$1" ] || { echo "FAILED: $n programs with mma.sync, not $1: ${*:2}"; exit 1; }
+# A matrix engine is for fast mode, and for devices that have it; so are sub-groups, in any mode.
+# written TEXT COUNT OPTIONS: so many programs have the text.
+written() {
+    "$weir" train toy --dry-run --no-device --dump "$dir/engine" "${@:3}" >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
+    n=$(grep -l "$1" "$dir"/engine/*.kernels.cl | wc -l)
+    [ "$n" -eq "$2" ] || { echo "FAILED: $n programs with $1, not $2: ${*:3}"; exit 1; }
 }
-engine 3 --numerics fast --caps mma-sync
-engine 0 --numerics fast
-engine 0 --caps mma-sync
+written mma.sync 3 --numerics fast --caps mma-sync
+written mma.sync 0 --numerics fast
+written mma.sync 0 --caps mma-sync
+written "define SG_LANES 16" 1 --caps sub-groups
+written "define SG_LANES 16" 0
 "$weir" train toy --dry-run --no-device --dump "$dir/engine" --caps nonesuch 2>&1 | grep -q "no feature 'nonesuch'; there are" ||
     { echo "FAILED: a feature that nobody has"; exit 1; }
 echo "passed: $*"

@@ -184,6 +184,7 @@ int main(int argc, char **argv)
     tcase_add_test(groups, large_groups);
     suite_add_tcase(suite, groups);
     contract_engines_tests(suite);
+    contract_subgroups_tests(suite);
     contract_tiles_tests(suite);
     return test_main(suite);
 }

@@ -128,6 +128,7 @@ START_TEST(outcome_is_the_same)
         ck_assert_ptr_nonnull(dev);
         if (round == 0)
             info = *weir_device_info(dev);
+        ck_assert_int_eq(info.caps.sub_group > 0, (info.caps.features & WEIR_CAP_SUBGROUPS) != 0);
         ck_assert_mem_eq(weir_device_info(dev), &info, sizeof info);
         ck_assert_int_eq(count("the self-test of scalar.h"),
                          !weir_device_is_host(dev) && round != 1);

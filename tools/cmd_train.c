@@ -121,6 +121,8 @@ static int run(int argc, char **argv)
         (caps && !cli_parse_caps(&weir_command_train, "caps", caps, &planned.features)) ||
         !cli_tune_parse(&weir_command_train, tuning, &tune))
         return EXIT_USAGE;
+    if (planned.features & WEIR_CAP_SUBGROUPS)
+        planned.sub_group = 16; // as Intel's GPUs have them; others are better off without
     if (no_device && (!dry || !dump)) {
         fprintf(stderr, "weir train: --no-device goes with --dry-run --dump DIR\n");
         return EXIT_USAGE;

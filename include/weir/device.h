@@ -22,7 +22,7 @@ enum weir_cap {
     WEIR_CAP_DIV_SQRT = 1 << 1,       // / and sqrt are correctly rounded
     WEIR_CAP_VECTOR_DEREF = 1 << 2,   // an unaligned float16 may be dereferenced (clang typedef)
     WEIR_CAP_WIDE = 1 << 3,           // prefers wide kernels (a CPU); hidden: grouped kernels
-    WEIR_CAP_SUBGROUPS = 1 << 4,
+    WEIR_CAP_SUBGROUPS = 1 << 4,      // work-items of a sub-group, of a size that is known, read each other's registers
     WEIR_CAP_FP16 = 1 << 5,
     WEIR_CAP_FP64 = 1 << 6,
     WEIR_CAP_COMMAND_BUFFER = 1 << 7,
@@ -58,7 +58,7 @@ struct weir_caps {
     uint32_t untried;        // those that may be there, and whose trial takes too long for every opening
     int compute_units;
     int max_group;           // work-items in a group (0 on host)
-    int sub_group;           // 0 = unknown
+    int sub_group;           // work-items of a sub-group (WEIR_CAP_SUBGROUPS; 0 = unknown)
     uint64_t local_size;     // bytes of local memory
     uint64_t global_size;    // bytes of device memory
     uint64_t max_alloc;      // bytes of one buffer

@@ -12,7 +12,7 @@
 // Asked in this order where nothing was measured.
 const struct weir_contract_kernel *const weir_contract_kernels[] = {
     &weir_contract_window, &weir_contract_border, &weir_contract_block,   &weir_contract_wide,
-    &weir_contract_engine, &weir_contract_grouped, NULL,
+    &weir_contract_engine, &weir_contract_subgroup, &weir_contract_grouped, NULL,
 };
 
 static bool border_fits(const struct weir_emit *e, const struct weir_gather *g, const int *knob)

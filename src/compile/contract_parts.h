@@ -67,7 +67,8 @@ void weir_gather_simplify(struct weir_gather *g);
 
 // The rows of weir_contract_kernels.
 extern const struct weir_contract_kernel weir_contract_window, weir_contract_border,
-    weir_contract_block, weir_contract_wide, weir_contract_engine, weir_contract_grouped;
+    weir_contract_block, weir_contract_wide, weir_contract_engine, weir_contract_subgroup,
+    weir_contract_grouped;
 
 // Whether the device has a matrix engine, which large products in fast mode then go to.
 static inline bool has_engine(const weir_device *dev)

@@ -230,7 +230,7 @@ static void test_host(struct weir_device_info *info)
 
 // The outcome as it stands on disk.
 struct outcome {
-    uint32_t admission, features;
+    uint32_t admission, features, sub_group;
     char reason[sizeof((struct weir_device_info *)0)->reason];
 };
 
@@ -242,6 +242,7 @@ static struct weir_cache_key outcome_key(const weir_device *dev)
     weir_cache_hasher_add(&hasher, weir_kernel_text("selftest_sums.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("scalar.h"));
     // Features are kept too: what probes them.
+    weir_cache_hasher_add(&hasher, weir_kernel_text("subgroup_probe.cl"));
     weir_cache_hasher_add(&hasher, weir_kernel_text("engine_probe.cl"));
     for (const struct weir_engine *e = weir_engines; e->name; e++)
         weir_cache_hasher_add(&hasher, weir_kernel_text(e->text));
@@ -264,6 +265,7 @@ static bool load(weir_device *dev, struct weir_cache_key key)
     if (good) {
         dev->info.admission = (enum weir_admission)o.admission;
         dev->info.caps.features = o.features;
+        dev->info.caps.sub_group = (int)o.sub_group;
         memcpy(dev->info.reason, o.reason, sizeof o.reason);
     }
     free(data);
@@ -273,7 +275,8 @@ static bool load(weir_device *dev, struct weir_cache_key key)
 static void store(weir_device *dev, struct weir_cache_key key)
 {
     struct outcome o = { .admission = (uint32_t)dev->info.admission,
-                         .features = dev->info.caps.features };
+                         .features = dev->info.caps.features,
+                         .sub_group = (uint32_t)dev->info.caps.sub_group };
     memcpy(o.reason, dev->info.reason, sizeof o.reason);
     weir_cache_store(dev, "selftest", key, &o, sizeof o);
 }

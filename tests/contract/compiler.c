@@ -49,6 +49,7 @@ const char *weir_emit_kernel(struct weir_emit *e, const char *hint, const char *
     weir_strbuf_printf(&name, "%s_%d", hint, n_known);
     for (size_t i = 0; i < CONTRACT_SEEN; i++)
         contract_seen[i].n += strstr(text, contract_seen[i].line) != NULL;
+    contract.subgroup_kernels += strstr(text, "#define SG_LANES") != NULL;
     known[n_known] = strdup(text);
     known_name[n_known] = weir_strbuf_finish(&name);
     if (strstr(text, "#define EN_LANES")) {

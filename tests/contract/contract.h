@@ -64,7 +64,7 @@ struct contract_settings {
     struct weir_forced forced; // for every gather that it fits
     bool is_forced;
     const struct weir_engine *engine; // in fast mode, emulated; or NULL
-    int engine_kernels;               // how many had an engine
+    int engine_kernels, subgroup_kernels; // how many had an engine, sub-groups
     float tolerance;                  // relative; of results that are one product each
     enum weir_dtype storage;          // of all float operands; F32 is 0
     bool long_offsets; // every kernel counts in 64 bits, as operands of 4 GiB and more make it
@@ -96,4 +96,5 @@ extern const int contract_n_specs;
 void contract_tiles_tests(Suite *suite);
 void contract_engines_tests(Suite *suite);
 void contract_storage_tests(Suite *suite);
+void contract_subgroups_tests(Suite *suite);
 #endif

@@ -72,14 +72,6 @@ static const struct probe probes[] = {
       "    double d = (double)p[o + 1] + 1e-12;\n"
       "    p[o] = d - 1.0 > 0.5e-12 && d - 1.0 < 2e-12 ? 1.0f : 0.0f;\n"
       "}\n" },
-    { WEIR_CAP_SUBGROUPS, "cl_khr_subgroups",
-      "#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n"
-      "kernel void probe(global float *p, ulong o)\n"
-      "{\n"
-      "    float sum = sub_group_reduce_add(p[o + 1]);\n"
-      "    if (get_global_id(0) == 0)\n"
-      "        p[o] = sum == (float)get_sub_group_size() ? 1.0f : 0.0f;\n"
-      "}\n" },
 };
 
 #define PROBE_FLOATS 32
@@ -166,6 +158,26 @@ static void note(weir_device *dev, const struct weir_log *log, enum weir_cap cap
               there ? "there" : "absent");
 }
 
+// The first size that holds, which a kernel can ask for (Intel) or the device always has (AMD); where
+// the compiler may choose another for another kernel, sub-groups are of no use.
+static void probe_subgroups(weir_device *dev, const struct weir_log *log)
+{
+    static const int sizes[] = { 16, 8, 32, 64 };
+    cl_device_id id = weir_cl(dev)->id;
+    bool good = weir_cl_claims(id, "cl_intel_required_subgroup_size") ||
+                (weir_cl_claims(id, "cl_khr_subgroups") && weir_cl_claims(id, "cl_amd_device_attribute_query"));
+    dev->info.caps.sub_group = 0;
+    for (size_t i = 0; i < WEIR_COUNT(sizes) && good && !dev->info.caps.sub_group; i++) {
+        struct weir_strbuf text = { 0 };
+        weir_strbuf_printf(&text, "#define SG_LANES %d\n%s", sizes[i], weir_kernel_text("subgroup_probe.cl"));
+        char *source = weir_strbuf_finish(&text);
+        if (source && run_probe(dev, source, (size_t)sizes[i], 2))
+            dev->info.caps.sub_group = sizes[i];
+        free(source);
+    }
+    note(dev, log, WEIR_CAP_SUBGROUPS, dev->info.caps.sub_group > 0);
+}
+
 static bool run_engine(weir_device *dev, const struct weir_engine *engine)
 {
     struct weir_strbuf text = { 0 };
@@ -201,6 +213,7 @@ enum weir_status weir_cl_probe(weir_device *dev)
         bool claimed = !probe->extension || weir_cl_claims(weir_cl(dev)->id, probe->extension);
         note(dev, &log, probe->cap, claimed && run_probe(dev, probe->source, 1, 1));
     }
+    probe_subgroups(dev, &log);
     probe_engines(dev, &log);
     note(dev, &log, WEIR_CAP_BINARY_CACHE, weir_cl_probe_binary(dev));
     note(dev, &log, WEIR_CAP_COMMAND_BUFFER, probe_commands(dev));
