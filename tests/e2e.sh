@@ -383,6 +383,33 @@ resume) # killed at any moment, the run ends with the checkpoint of one that was
     cut -d, -f1-4 cut/log.csv >b.csv
     cmp a.csv b.csv || fail "logs differ"
     ;;
+version) # a run of another numerics version goes on only when told to
+    toy --device host --set train.steps=4 --out run >/dev/null 2>&1 || fail "run"
+    sed -i 's/"numerics": 1,/"numerics": 2,/' run/checkpoints/*/state.json
+    grep -q '"numerics": 2,' run/checkpoints/*/state.json || fail "the version stands elsewhere"
+    before=$(digest run)
+    expect 1 "written under numerics version 2, this is version 1: the run would not go on with the same bits" \
+        toy --device host --set train.steps=6 --out run --resume
+    [ "$(digest run)" = "$before" ] && grep -q '"numerics": 2,' run/checkpoints/*/state.json || fail "the run was touched"
+    expect 0 "saved" toy --device host --set train.steps=6 --out run --resume --any-numerics
+    "$weir" inspect run | grep -q "^step 6" || fail "it did not go on"
+    grep -q '"numerics": 1,' run/checkpoints/000000006/state.json || fail "what it saved is not of this version"
+    ;;
+eval) # likelihoods and distances of a run
+    toy --device host --set train.steps=4 --out run >/dev/null 2>&1 || fail "run"
+    figure() {
+        expect 0 "n 16  " "$weir" eval run "$@" --n 16 --device host
+        sed -n "s/^$1 \([0-9.-]*\) .*/\1/p" out.txt
+    }
+    exact=$(figure nll) && grep -q "exact divergence" out.txt || fail "nll: $(cat out.txt)"
+    estimate=$(figure nll --hutchinson) && grep -q "Hutchinson divergence" out.txt || fail "nll: $(cat out.txt)"
+    [ -n "$exact" ] && [ -n "$estimate" ] && [ "$exact" != "$estimate" ] || fail "nll '$exact', estimated '$estimate'"
+    # a projection moves no two points apart
+    awk -v w2="$(figure w2)" -v swd="$(figure swd)" 'BEGIN { exit !(0 < swd && swd < w2) }' || fail "distances: $(cat out.txt)"
+    expect 2 "--n 2001: w2 takes 1 to 2000, swd more" "$weir" eval run w2 --n 2001 --device host
+    expect 2 "--n 0: expected 1 to" "$weir" eval run swd --n 0 --device host
+    expect 2 "one of nll, w2, swd" "$weir" eval run w3 --device host
+    ;;
 numerics) # exact and fast stand in the run; the host has the same bits in both
     toy --device host --set train.steps=4 --out exact >/dev/null 2>&1 || fail "exact run"
     expect 0 "fast numerics" toy --device host --set train.steps=4 --numerics fast --out fast
@@ -444,20 +471,29 @@ reset) # a device that fails in the middle: the last checkpoint is named, and tr
     toy --device "$device" --set train.steps=$((step + 1)) --set train.save_every=5 --out run --resume >log.txt 2>&1 ||
         { cat log.txt; fail "no way on"; }
     ;;
-signal)
-    run=exec toy --device "$device" --set train.steps=1000000 --out run >log.txt 2>&1 &
-    pid=$!
-    for _ in $(seq 200); do
-        ls run/checkpoints/0* >/dev/null 2>&1 && break
-        sleep .05
+signal) # SIGTERM and Ctrl-C: the step is finished and saved
+    # a shell's background job ignores SIGINT, and so would what it starts
+    for signal in TERM:143 INT:130; do
+        out=run-${signal%:*}
+        run="exec env --default-signal=INT" toy --device "$device" --set train.steps=1000000 --out "$out" >log.txt 2>&1 &
+        pid=$!
+        for _ in $(seq 200); do
+            ls "$out"/checkpoints/0* >/dev/null 2>&1 && break
+            sleep .05
+        done
+        kill -"${signal%:*}" "$pid"
+        for _ in $(seq 200); do # one that is not heard fails here, not at meson's limit
+            kill -0 "$pid" 2>/dev/null || break
+            sleep .05
+        done
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid"
+        code=$?
+        [ "$code" -eq "${signal#*:}" ] || { cat log.txt; fail "SIG$signal: it ended with $code"; }
+        grep -q 'interrupted after step' log.txt || fail "no word on the interruption"
+        step=$("$weir" inspect "$out" | sed -n 's/^step \([0-9]*\).*/\1/p')
+        grep -q "interrupted after step $step;" log.txt || fail "the checkpoint is not that of the last step"
     done
-    kill -TERM "$pid"
-    wait "$pid"
-    code=$?
-    [ "$code" -eq 143 ] || { cat log.txt; fail "SIGTERM ended with $code, not 143"; }
-    grep -q 'interrupted after step' log.txt || fail "no word on the interruption"
-    step=$("$weir" inspect run | sed -n 's/^step \([0-9]*\).*/\1/p')
-    grep -q "interrupted after step $step;" log.txt || fail "the checkpoint is not that of the last step"
     ;;
 nonfinite) # a rate that blows up: stops, names step and tensor, keeps the last good state
     expect 4 "first tensor" toy --device "$device" --set optimizer.learning_rate=1000 --set optimizer.name=sgd \
@@ -514,7 +550,9 @@ bad-input)
     expect 1 "file/run" toy --device host --set train.steps=2 --out file/run
     ;;
 help)
-    for command in devices train sample eval inspect bench recipes list; do
+    commands=$("$weir" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+    grep -qx tune <<<"$commands" || fail "the list of commands: $commands"
+    for command in $commands; do
         expect 0 "usage: weir $command" "$weir" "$command" --help
     done
     expect 0 "weir " "$weir" --version

@@ -163,6 +163,10 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir eval: --hutchinson goes with nll, not with %s\n", words[1]);
         return EXIT_USAGE;
     }
+    if (!strcmp(words[1], "w2") && e.n > WEIR_W2_MOST) {
+        fprintf(stderr, "weir eval: --n %s: w2 takes 1 to %d, swd more\n", n, WEIR_W2_MOST);
+        return EXIT_USAGE;
+    }
     e.exact = !hutchinson;
     enum weir_status status = cli_open_device(&e.log, device, &e.dev);
     if (!status)

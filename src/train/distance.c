@@ -8,7 +8,19 @@
 #include "base/log.h"
 #include "nn/init.h"
 
-enum { MAX_ASSIGNMENT = 2000 };
+// With numbers that are not finite no augmenting path would end.
+static enum weir_status check(const struct weir_log *log, const char *name, const float *a,
+                              const float *b, int64_t n, int64_t d)
+{
+    if (n < 1 || d < 1)
+        return weir_fail(log, WEIR_INVALID, "%s: %lld points of %lld numbers", name, (long long)n,
+                         (long long)d);
+    for (int64_t i = 0; i < n * d; i++)
+        if (!isfinite(a[i]) || !isfinite(b[i]))
+            return weir_fail(log, WEIR_NONFINITE, "%s: point %lld of the %s set is not finite",
+                             name, (long long)(i / d), isfinite(a[i]) ? "second" : "first");
+    return WEIR_OK;
+}
 
 static double squared(const float *a, const float *b, int64_t d)
 {
@@ -72,16 +84,18 @@ static void augment(struct assignment *p, int64_t row)
 enum weir_status weir_w2(const struct weir_log *log, const float *a, const float *b, int64_t n,
                          int64_t d, double *out)
 {
-    if (n < 1 || n > MAX_ASSIGNMENT)
+    if (n > WEIR_W2_MOST)
         return weir_fail(log, WEIR_INVALID,
                          "w2: %lld points; the exact assignment takes 1 to %d (use swd)",
-                         (long long)n, MAX_ASSIGNMENT);
+                         (long long)n, WEIR_W2_MOST);
+    enum weir_status status = check(log, "w2", a, b, n, d);
+    if (status)
+        return status;
     size_t m = (size_t)n + 1;
     double *cost = malloc((size_t)(n * n) * sizeof(*cost)), *reals = calloc(3 * m, sizeof(*reals));
     int64_t *ints = calloc(2 * m, sizeof(*ints));
     char *done = calloc(m, 1);
-    enum weir_status status =
-        cost && reals && ints && done ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for w2");
+    status = cost && reals && ints && done ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for w2");
     for (int64_t i = 0; i < n && !status; i++)
         for (int64_t j = 0; j < n; j++)
             cost[i * n + j] = squared(a + i * d, b + j * d, d);
@@ -119,10 +133,14 @@ static void project(const float *x, const float *direction, int64_t n, int64_t d
 enum weir_status weir_sliced_w2(const struct weir_log *log, const float *a, const float *b,
                                 int64_t n, int64_t d, int directions, uint64_t seed, double *out)
 {
+    enum weir_status status = check(log, "swd", a, b, n, d);
+    if (!status && directions < 1)
+        status = weir_fail(log, WEIR_INVALID, "swd: %d directions", directions);
+    if (status)
+        return status;
     float *direction = malloc((size_t)d * sizeof(*direction));
     double *pa = malloc((size_t)n * sizeof(*pa)), *pb = malloc((size_t)n * sizeof(*pb)), sum = 0;
-    enum weir_status status =
-        direction && pa && pb ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for swd");
+    status = direction && pa && pb ? WEIR_OK : weir_fail(log, WEIR_NOMEM, "no memory for swd");
     const struct weir_init normal = { WEIR_INIT_NORMAL, 1 };
     for (int k = 0; k < directions && !status; k++) {
         double square = 0;
