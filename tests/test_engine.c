@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix engines without a GPU: the kernel files' fragments, compiled as C for all lanes of a
 // sub-group, go through the instruction as its maker documents it (engine_emulate.h); what comes
-// out must be the product. That whole kernels do so too is tested with a driver (test_contract.c,
-// engines). Seed of all data: 7.
+// out must be the product. That whole kernels do so too is tested with a driver (tests/contract/
+// engines.c). Seed of all data: 7.
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

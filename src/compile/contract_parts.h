@@ -73,9 +73,7 @@ extern const struct weir_contract_kernel weir_contract_window, weir_contract_bor
 // Whether the device has a matrix engine, which large products in fast mode then go to.
 static inline bool has_engine(const weir_device *dev)
 {
-    return (dev->info.caps.features &
-            (WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_8 | WEIR_CAP_XMX_16 | WEIR_CAP_XMX_TF32 |
-             WEIR_CAP_WMMA | WEIR_CAP_MFMA)) != 0;
+    return (dev->info.caps.features & weir_engine_caps()) != 0;
 }
 
 // A convolution of stride 1 by 3 x 3 kernels, in fast mode (winograd.c): strides and offsets in elements.

@@ -25,6 +25,14 @@ const struct weir_engine weir_engines[] = {
     {0},
 };
 
+uint32_t weir_engine_caps(void)
+{
+    uint32_t caps = 0;
+    for (const struct weir_engine *e = weir_engines; e->name; e++)
+        caps |= (uint32_t)e->cap;
+    return caps;
+}
+
 void weir_engine_define(struct weir_strbuf *t, const struct weir_engine *engine)
 {
     const int type = engine->dtype == WEIR_F32 ? 0 : engine->dtype == WEIR_BF16 ? 1 : 2;

@@ -22,6 +22,9 @@ struct weir_engine {
 };
 extern const struct weir_engine weir_engines[]; // the last has no name
 
+// The capabilities of all rows, as WEIR_CAP_* bits.
+uint32_t weir_engine_caps(void);
+
 // Appends the knobs of the engine's text.
 void weir_engine_define(struct weir_strbuf *t, const struct weir_engine *engine);
 

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/engine.h"
 #include "graph/ops/rows.h"
 #include "graph/view.h"
 #include "support/op_case.h"
@@ -262,11 +263,11 @@ static double *ones_of(const weir_value *x)
 
 enum test_engine test_engine_of(const weir_device *dev)
 {
-    const uint32_t engines = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_8 | WEIR_CAP_XMX_16 |
-                             WEIR_CAP_XMX_TF32 | WEIR_CAP_WMMA | WEIR_CAP_MFMA,
-                   tf32 = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_TF32,
-                   has = weir_device_info(dev)->caps.features;
-    return has & tf32 ? TEST_ENGINE_TF32 : has & engines ? TEST_ENGINE_EXACT : TEST_ENGINE_NONE;
+    const uint32_t tf32 = WEIR_CAP_MMA_SYNC | WEIR_CAP_XMX_TF32, // an MFMA of f32 rounds nothing
+        has = weir_device_info(dev)->caps.features;
+    return has & tf32                 ? TEST_ENGINE_TF32
+           : has & weir_engine_caps() ? TEST_ENGINE_EXACT
+                                      : TEST_ENGINE_NONE;
 }
 
 static bool is_contraction(const weir_value *v)
