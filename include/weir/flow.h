@@ -86,7 +86,8 @@ const struct weir_solver *weir_solver_find(const char *name);
 weir_value *weir_rk_step(const struct weir_tableau *tableau, const struct weir_ode *ode,
                          weir_value *y, weir_value *s, weir_value *h);
 
-// One attempt of an adaptive step, a value in, a value out; all per row (n), k1 = f(y, s).
+// One attempt of an adaptive step, a value in, a value out; all per row (n), k1 = f(y, s). A row whose
+// error is not finite even at the smallest step has s = NaN from there on, and changes no more.
 struct weir_adaptive {
     weir_value *y, *s, *h, *k1, *err, *rejected; // err: of the last accepted step; rejected: 1
                                                  // after a reject
@@ -95,7 +96,6 @@ struct weir_adaptive_config {
     double s0, s1;     // from, to (s1 < s0 integrates backwards)
     double rtol, atol; // 0 = 1e-5
     double h_min;      // steps this small are accepted whatever the error (0 = |s1 - s0| 1e-5)
-    int max_steps;     // attempts (0 = 10000)
 };
 struct weir_adaptive weir_adaptive_step(const struct weir_tableau *tableau,
                                         const struct weir_ode *ode,

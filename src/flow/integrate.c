@@ -254,8 +254,8 @@ static enum weir_status run_adaptive(weir_integrator *it, const void *const *dat
     for (int i = 0; left != 0 && !status; i += LOOK_EVERY) {
         if (i >= MAX_ATTEMPTS)
             return weir_fail(&it->p.log, WEIR_NONFINITE,
-                             "%s: not at the end after %d attempts (%g left): the field "
-                             "is not finite or the tolerance is out of reach",
+                             "%s: not at the end after %d attempts (%g left): the tolerance is "
+                             "out of reach",
                              it->p.label, MAX_ATTEMPTS, (double)left);
         n = bind_inputs(it, &it->step, data, b);
         for (int k = 0; k < LOOK_EVERY && !status; k++)
@@ -263,6 +263,8 @@ static enum weir_status run_adaptive(weir_integrator *it, const void *const *dat
         *nfe += LOOK_EVERY * (it->p.solver->tableau->stages - 1);
         if (!status)
             status = weir_read(it->step.program, 0, &left);
+        if (!status && isnan(left))
+            status = weir_fail(&it->p.log, WEIR_NONFINITE, "%s: the field is not finite", it->p.label);
     }
     return status;
 }

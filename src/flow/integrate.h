@@ -44,7 +44,8 @@ void weir_integrator_destroy(weir_integrator **integrator);
 
 // y (host memory, row-major) is replaced by the solution. data[i]: the extra inputs. *nfe, if not
 // NULL, receives the evaluations of the field (batch evaluations).
-// Errors: NONFINITE when an adaptive solver does not reach the end in its largest number of steps.
+// Errors: NONFINITE when the field of an adaptive solver is not, or the end is not reached in 10000
+// attempts.
 enum weir_status weir_integrator_run(weir_integrator *integrator, float *y, const void *const *data,
                                      int64_t *nfe);
 

@@ -95,14 +95,17 @@ struct weir_adaptive weir_adaptive_step(const struct weir_tableau *tableau,
                                  combine(in.y, NULL, diff, k, tableau->stages));
     weir_value *e = error_norm(error, in.y, y1, rtol, atol);
     weir_value *forced = weir_le(h, weir_f32(g, h_min));
-    weir_value *good = weir_and(active, weir_or(forced, weir_le(e, weir_f32(g, 1))));
+    weir_value *finite = weir_is_finite(e), *enough = weir_le(e, weir_f32(g, 1));
+    weir_value *good = weir_and(active, weir_or(weir_and(forced, finite), enough));
+    weir_value *broken = weir_and(active, weir_and(forced, weir_not(finite)));
     weir_value *fresh = weir_le(in.rejected, weir_f32(g, 0));
     weir_value *next = weir_mul(h, growth(e, in.err, tableau->order, fresh));
     weir_value *goody = weir_rows_like(good, in.y);
     return (struct weir_adaptive) {
         .y = weir_select(goody, y1, in.y),
         .k1 = weir_select(goody, k[tableau->stages - 1], in.k1),
-        .s = weir_select(good, weir_select(last, end, weir_add(in.s, step)), in.s),
+        .s = weir_select(broken, weir_f32(g, NAN),
+                         weir_select(good, weir_select(last, end, weir_add(in.s, step)), in.s)),
         .h = weir_select(active, next, in.h),
         .err = weir_select(good, weir_max(e, weir_f32(g, 1e-4)), in.err),
         .rejected = weir_select(good, weir_f32(g, 0), weir_f32(g, 1)),
