@@ -203,18 +203,64 @@ bench-device) # what only a device with kernels measures
     (cd kernel && ./run) | grep -qE "^$name on .*: [0-9.]+ ms, median of 9; [0-9.]+ ms in the step on " ||
         fail "the exported program does not run"
     ;;
-tune) # the table; candidates that hang and crash; other commands' --tune
+tune) # the table; candidates that hang and crash; results that are used, and that cannot be kept; what contradicts
     need_device
-    op="matmul_nt 64x128x32"
-    WEIR_TUNE_FAIL=hang:2 expect 0 "did not end within 4 s; it will not be tried again" "$weir" tune "$op" \
-        --limit 4 --most 3 --device "$device"
+    op="matmul_nt 64x128x32" other="matmul_nt 64x128x128"
+    expect 1 "no folder to keep what tuning finds in" env XDG_CACHE_HOME="$weir" HOME="$weir" "$weir" tune "$op" --device "$device"
+    mkdir shut && ln -s /proc shut/weir # there, and nobody can write to it
+    expect 1 "what tuning finds cannot be kept in" env XDG_CACHE_HOME="$dir/shut" "$weir" tune "$op" --device "$device"
+    grep -q "tuned matmul" out.txt && fail "measured for nothing"
+    WEIR_TUNE_FAIL=hang:timed:3 expect 0 "did not end within 15 s while it was timed; it will not be tried again" \
+        "$weir" tune "$op" --limit 15 --most 2 --device "$device"
     grep -q "^1 shape" out.txt || { cat out.txt; fail "no table"; }
-    grep -q "took a process down" out.txt || { cat out.txt; fail "what hung is not counted"; }
-    WEIR_TUNE_FAIL=crash:1 expect 0 "1 shape" "$weir" tune "$op" --device "$device" # known: nothing is tried
+    grep -qE "^[1-9] candidates? took a process down" out.txt || { cat out.txt; fail "what hung is not counted"; }
+    WEIR_TUNE_FAIL=crash:built:1 expect 0 "1 shape" "$weir" tune "$op" --device "$device" # known: nothing is tried
     grep -q "crashed" out.txt && fail "a known shape is measured again"
-    WEIR_TUNE_FAIL=crash:1 expect 0 "crashed (Killed); it will not be tried again" "$weir" tune "matmul_nt 64x128x128" --most 2 \
-        --device "$device"
+    # Anew, and one of the second shape's candidates crashes: the first shape is not measured twice.
+    WEIR_TUNE_FAIL=crash:checked:4 expect 0 "crashed (Killed) while it was checked; it will not be tried again" "$weir" tune \
+        "$op" "$other" --full --most 2 --device "$device"
+    [ "$(grep -c "^tuned matmul 64 x 128 x 32:" out.txt)" -eq 1 ] || { cat out.txt; fail "the first shape is measured twice"; }
+    grep -qE "^2 shapes; untuned / tuned: geometric mean [0-9.]+, worst [0-9.]+ \(matmul 64 x 128 x" out.txt ||
+        { cat out.txt; fail "no summary"; }
     expect 0 " GFLOP/s" "$weir" bench op "$op" --tune full --repeats 1 --device host # a worker with nothing to do
+    # A worker ends with its parent, however that ends, and keeps the report to itself.
+    WEIR_TUNE_FAIL=hang:built:1 "$weir" tune "matmul_nt 64x192x192" --limit 600 --device "$device" 2>/dev/null &
+    parent=$!
+    child_of() { grep -lE "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status 2>/dev/null | sed 's|[^0-9]||g'; }
+    for _ in $(seq 200); do
+        worker=$(child_of $parent)
+        [ -n "$worker" ] && flags=$(sed -n 's/^flags:[[:space:]]*//p' "/proc/$worker/fdinfo/3" 2>/dev/null) &&
+            [ $((0${flags:-0} & 02000000)) -ne 0 ] && break
+        sleep .1
+    done
+    [ $((0${flags:-0} & 02000000)) -ne 0 ] || fail "what a worker starts gets its report: flags ${flags:-none}"
+    kill -KILL $parent
+    wait $parent 2>/dev/null
+    for _ in $(seq 100); do
+        grep -qs "^State:[[:space:]]*[^Z]" "/proc/$worker/status" || break
+        sleep .1
+    done
+    grep -qs "^State:[[:space:]]*[^Z]" "/proc/$worker/status" && { kill -KILL "$worker"; fail "a worker outlives its parent"; }
+    expect 1 "does not watch this one" env WEIR_TUNE_WORKER=1 "$weir" tune "$op" --device "$device"
+    # What was found is used, unless --tune off says otherwise; a dry run too can measure first.
+    small="--set model.width=16 --set model.depth=1 --set train.batch=16 --device $device"
+    choices() { # choices TUNE STEPS WHY BATCH: all of the dump's choices for these steps are there for this reason
+        # shellcheck disable=SC2086 # a list of words
+        expect 0 '"name": "toy"' "$weir" train toy $small --set sample.batch="$4" --dry-run --dump dump --tune "$1"
+        grep -qE " $3 +[a-z]+:" "dump/$2.choices.txt" && ! grep -vqE " $3 +[a-z]+:" "dump/$2.choices.txt" ||
+            { cat "dump/$2.choices.txt"; fail "--tune $1: choices that are not '$3'"; }
+    }
+    choices cached train-step model 4
+    # shellcheck disable=SC2086
+    expect 0 "shapes; untuned / tuned" "$weir" tune toy $small --set sample.batch=4 --most 2
+    choices cached train-step tuned 4
+    choices off train-step model 4
+    choices cached solver-step model 5
+    choices full solver-step tuned 5
+    expect 2 "--tune goes with --dry-run where" "$weir" train toy --dry-run --tune off
+    expect 2 "--tune goes with --dry-run where" "$weir" train toy --dry-run --dump dump --no-device --tune full
+    expect 2 "--set changes a recipe, and '$op' is none" "$weir" tune "$op" --set train.batch=3 --device "$device"
+    expect 2 "--off tuner and --tune full exclude each other" "$weir" bench model toy --off tuner --tune full
     expect 2 "expected off, cached or full" "$weir" train toy --tune nonesuch
     expect 2 "no benchmark's name contains 'nonesuch'" "$weir" tune nonesuch --device "$device"
     expect 1 "takes an OpenCL device" "$weir" tune toy --device host

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tuner on $WEIR_TEST_DEVICE (the host: only what is kept of it): results are found again and
-// survive other writers and damage; candidates are found, checked and kept; one with wrong bits and
-// one that does not build are left out; a compilation takes what is kept, with the same bits.
+// survive other writers, at the same time too, and damage; candidates are found, each named before it is built,
+// checked or timed, and kept; one with wrong bits and one that does not build are left out; a compilation takes
+// what is kept, with the same bits.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "compile/contract_parts.h"
@@ -12,7 +15,7 @@
 #include "support/support.h"
 #include "weir/ops.h"
 
-enum { M = 24, K = 70, N = 40, MOST = 2 };
+enum { M = 24, K = 70, N = 40, MOST = 2, WRITERS = 4, WRITES = 8 };
 
 static const char *selector;
 static char said[4096]; // by the compilation
@@ -38,7 +41,7 @@ static void damage(const char *folder, size_t at, size_t size)
     weir_arena *arena = weir_arena_create();
     test_ok(weir_dir_list(&test_log, folder, arena, &names, &n));
     for (size_t i = 0; i < n; i++)
-        if (strncmp(names[i], "tuning-", 7) == 0)
+        if (strncmp(names[i], "tuning-", 7) == 0 && strstr(names[i], ".bin"))
             snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
     char *data = test_read(path, &length);
     ck_assert_ptr_nonnull(data);
@@ -70,11 +73,11 @@ START_TEST(found_again)
                       got;
     ck_assert_str_eq(choice(one, 1), "");
     ck_assert_str_eq(choice(two, 1), "");
-    weir_tuning_put(one, 1, &row);
-    weir_tuning_mark_bad(two, 1, "wide:h=3"); // knows nothing of the other's yet
-    weir_tuning_mark_bad(two, 2, "block");
+    test_ok(weir_tuning_put(one, 1, &row));
+    test_ok(weir_tuning_mark_bad(two, 1, "wide:h=3")); // knows nothing of the other's yet
+    test_ok(weir_tuning_mark_bad(two, 2, "block"));
     row.choice = "wide:h=4";
-    weir_tuning_put(two, 3, &row);
+    test_ok(weir_tuning_put(two, 3, &row));
     three = open_device(folder, 0);
     ck_assert(weir_tuning_find(weir_tuning_of(three), 1, &got));
     ck_assert_str_eq(got.choice, "wide:h=2");
@@ -89,6 +92,96 @@ START_TEST(found_again)
     weir_device_close(&one);
     weir_device_close(&two);
     weir_device_close(&three);
+}
+END_TEST
+
+// Whichever of two processes comes first, and also where only one of them knows.
+START_TEST(a_bad_choice_is_none)
+{
+    const char *folder = test_path("bad");
+    weir_device *one = open_device(folder, 0), *two = open_device(folder, 0), *three;
+    const struct weir_tuned row = {.shape = "matmul", .choice = "wide:h=2", .model = "wide"};
+    ck_assert_str_eq(choice(one, 1), "");
+    ck_assert_str_eq(choice(two, 1), "");
+    test_ok(weir_tuning_put(one, 1, &row));
+    test_ok(weir_tuning_mark_bad(two, 1, "wide:h=2"));
+    test_ok(weir_tuning_mark_bad(two, 2, "wide:h=2"));
+    test_ok(weir_tuning_put(one, 2, &row)); // has not heard of it
+    test_ok(weir_tuning_mark_bad(one, 3, "wide:h=1"));
+    three = open_device(folder, 0);
+    for (uint64_t key = 1; key <= 2; key++) {
+        ck_assert_str_eq(choice(one, key), "");
+        ck_assert_str_eq(choice(three, key), "");
+        ck_assert(weir_tuning_is_bad(weir_tuning_of(three), key, "wide:h=2"));
+    }
+    ck_assert(weir_tuning_is_bad(weir_tuning_of(three), 3, "wide:h=1"));
+    weir_device_close(&one);
+    weir_device_close(&two);
+    weir_device_close(&three);
+}
+END_TEST
+
+// What a process of the next test does: rows of its own, and a mark each on the first writer's rows.
+static void write_rows(const char *folder, int writer)
+{
+    weir_device *dev = open_device(folder, 0);
+    for (int i = 0; i < WRITES; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "wide:h=%d", writer + 1);
+        const struct weir_tuned row = {.shape = "matmul", .choice = text, .model = "wide"};
+        enum weir_status status = weir_tuning_put(dev, (uint64_t)(writer * WRITES + i), &row);
+        snprintf(text, sizeof(text), "block:rows=%d", writer + 1);
+        if (status != WEIR_OK || weir_tuning_mark_bad(dev, (uint64_t)i, text) != WEIR_OK)
+            _exit(1);
+    }
+    weir_device_close(&dev);
+    _exit(0);
+}
+
+START_TEST(writers_at_once)
+{
+    const char *folder = test_path("writers");
+    if (strcmp(selector, "host") != 0)
+        return; // a driver need not survive a fork
+    for (int w = 0; w < WRITERS; w++) {
+        pid_t pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0)
+            write_rows(folder, w);
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int state = 1;
+        ck_assert_int_gt(wait(&state), 0);
+        ck_assert_int_eq(state, 0);
+    }
+    weir_device *dev = open_device(folder, 0);
+    for (int w = 0; w < WRITERS; w++)
+        for (int i = 0; i < WRITES; i++) {
+            char text[32];
+            snprintf(text, sizeof(text), "wide:h=%d", w + 1);
+            ck_assert_str_eq(choice(dev, (uint64_t)(w * WRITES + i)), text);
+            snprintf(text, sizeof(text), "block:rows=%d", w + 1);
+            ck_assert(weir_tuning_is_bad(weir_tuning_of(dev), (uint64_t)i, text));
+        }
+    weir_device_close(&dev);
+}
+END_TEST
+
+START_TEST(lost_results_are_an_error)
+{
+    char folder[4096];
+    const char *file = test_path("file");
+    const struct weir_tuned row = {.shape = "matmul", .choice = "wide", .model = "wide"};
+    test_write(file, "", 1);
+    snprintf(folder, sizeof(folder), "%s/cache", file);
+    weir_device *dev = open_device(folder, 0);
+    test_status(weir_tuning_put(dev, 1, &row), WEIR_IO, "cannot be kept in");
+    test_status(weir_tuning_mark_bad(dev, 1, "block"), WEIR_IO, "cannot be kept in");
+    weir_device_close(&dev);
+    dev = open_device(NULL, 0); // asked for: in memory
+    test_ok(weir_tuning_put(dev, 1, &row));
+    ck_assert_str_eq(choice(dev, 1), "wide");
+    weir_device_close(&dev);
 }
 END_TEST
 
@@ -120,7 +213,7 @@ START_TEST(candidates_as_text)
     struct weir_candidate c;
     char text[160];
     static const char *const good[] = {
-        "wide", "wide:h=2,w=7,v=2", "block:rows=36", "border",
+        "wide", "wide:h=2,w=7,v=2", "block:rows=36", "border", "library",
         "grouped:rows=16,cols=16,step=8,per_row=4,per_col=4,buffers=1,split=0"};
     static const char *const bad[] = {
         "",        "wid",      "wider",     "wide:",     "wide:x=1",   "wide:h",
@@ -140,12 +233,31 @@ struct log {
     int tries, rejected, done;
     struct weir_tune_event last; // DONE
     char rejects[1024];
+    char order[4096]; // b, c, t of each trial, and the first letter of the event for the others
+    char named[MOST + 1][160]; // candidates, as they came up
+    int times[MOST + 1];
 };
+
+static void on_trial(struct log *l, const struct weir_tune_event *event)
+{
+    int i = 0;
+    while (i < l->tries && i < MOST && strcmp(l->named[i], event->candidate) != 0)
+        i++;
+    if (i == l->tries && i < MOST)
+        snprintf(l->named[i], sizeof(l->named[i]), "%s", event->candidate);
+    l->times[i] += event->trial == WEIR_TUNE_TIME;
+    l->tries += event->trial == WEIR_TUNE_BUILD;
+    snprintf(l->order + strlen(l->order), sizeof(l->order) - strlen(l->order), "%c%d", "bct"[event->trial], i);
+}
 
 static void on_event(void *cookie, const struct weir_tune_event *event)
 {
     struct log *l = cookie;
-    l->tries += event->what == WEIR_TUNE_TRY;
+    if (event->what == WEIR_TUNE_TRY)
+        on_trial(l, event);
+    else
+        strncat(l->order, event->what == WEIR_TUNE_REJECTED ? "R" : event->what == WEIR_TUNE_MEASURED ? "M" : "D",
+                sizeof(l->order) - strlen(l->order) - 1);
     if (event->what == WEIR_TUNE_REJECTED) {
         l->rejected++;
         strncat(l->rejects, event->candidate, sizeof(l->rejects) - strlen(l->rejects) - 1);
@@ -156,8 +268,8 @@ static void on_event(void *cookie, const struct weir_tune_event *event)
     }
 }
 
-// a b with numbers of its own; `dump`: the folder for texts, or NULL.
-static void multiply(weir_device *dev, enum weir_tune tune, const char *dump, float *dst)
+// a b with numbers of its own, which are rounded to `dtype` first.
+static void multiply_as(weir_device *dev, enum weir_dtype dtype, const struct weir_compile_params *params, float *dst)
 {
     static float a[M * K], b[K * N];
     uint64_t seed = 3;
@@ -170,16 +282,22 @@ static void multiply(weir_device *dev, enum weir_tune tune, const char *dump, fl
     test_ok(weir_graph_create(&test_log, &g));
     weir_value *x = weir_input(g, WEIR_F32, weir_shape(M, K), "a"),
                *w = weir_input(g, WEIR_F32, weir_shape(K, N), "b");
-    weir_value *y = weir_matmul(x, w, false, false);
+    weir_value *y = dtype == WEIR_F32 ? weir_matmul(x, w, false, false)
+                                      : weir_matmul(weir_cast(x, dtype), weir_cast(w, dtype), false, false);
     test_log_clear();
-    enum weir_status status =
-        weir_compile(dev, &y, 1, &(struct weir_compile_params){.tune = tune, .dump_dir = dump}, &p);
+    enum weir_status status = weir_compile(dev, &y, 1, params, &p);
     snprintf(said, sizeof(said), "%s", test_log_text());
     ck_assert_msg(status == WEIR_OK, "%s", said);
     test_ok(weir_run(p, (struct weir_binding[]){{x, a}, {w, b}}, 2));
     test_ok(weir_read(p, 0, dst));
     weir_program_destroy(&p);
     weir_graph_destroy(&g);
+}
+
+// `dump`: the folder for texts, or NULL.
+static void multiply(weir_device *dev, enum weir_tune tune, const char *dump, float *dst)
+{
+    multiply_as(dev, WEIR_F32, &(struct weir_compile_params){.tune = tune, .dump_dir = dump}, dst);
 }
 
 static void set_tuner(weir_device *dev, const struct weir_tuner *tuner)
@@ -209,6 +327,10 @@ START_TEST(tuned_once_then_taken)
     ck_assert_mem_eq(first, model, sizeof(model));
     ck_assert_msg(log.tries > 1 && log.tries <= MOST && log.done == 1 && log.rejected == 0,
                   "%d tried, %d done, %d rejected", log.tries, log.done, log.rejected);
+    // Each is built, checked and timed alone before it runs against others.
+    ck_assert_msg(strncmp(log.order, "b0c0t0", 6) == 0 && strstr(log.order, "b1c1t1t"), "%s", log.order);
+    ck_assert_msg(strcmp(log.order + strlen(log.order) - 2, "MD") == 0, "%s", log.order);
+    ck_assert_msg(log.times[0] >= 6 && log.times[1] >= 2, "timed %d and %d times", log.times[0], log.times[1]);
     multiply(dev, WEIR_TUNE_FULL, NULL, first);
     ck_assert_int_le(log.tries, MOST); // known by now
     uint64_t key = log.last.key;
@@ -230,8 +352,84 @@ START_TEST(tuned_once_then_taken)
         char *text = test_read(path, &size);
         ck_assert_msg(text && !strstr(text, mark) == !taken, "tune %d: %s", taken, text);
         free(text);
+        snprintf(path, sizeof(path), "%s/program.choices.txt", dump);
+        text = test_read(path, &size);
+        ck_assert_msg(text && strstr(text, taken ? " tuned " : " model ") && !strstr(text, taken ? " model " : " tuned ") &&
+                          !strstr(text, odd) == !taken,
+                      "tune %d: %s", taken, text);
+        free(text);
         weir_device_close(&dev);
     }
+}
+END_TEST
+
+// Operands of 16 bits, and in fast mode the device's library, where it has one, are tuned as well.
+START_TEST(other_contractions)
+{
+    static const struct {
+        enum weir_dtype dtype;
+        enum weir_numerics numerics;
+    } cases[] = {{WEIR_BF16, WEIR_NUMERICS_EXACT}, {WEIR_F16, WEIR_NUMERICS_FAST}, {WEIR_F32, WEIR_NUMERICS_FAST}};
+    float model[M * N], tuned[M * N];
+    weir_device *dev = open_device(NULL, 0);
+    struct log log = {0};
+    struct weir_tuner tuner = {.most = MOST, .run_s = 1e-4, .event = on_event, .cookie = &log};
+    struct weir_compile_params params = {.numerics = cases[_i].numerics, .tune = WEIR_TUNE_OFF};
+    if (weir_device_is_host(dev)) {
+        weir_device_close(&dev);
+        return;
+    }
+    multiply_as(dev, cases[_i].dtype, &params, model);
+    set_tuner(dev, &tuner);
+    params.tune = WEIR_TUNE_FULL;
+    multiply_as(dev, cases[_i].dtype, &params, tuned);
+    if (params.numerics == WEIR_NUMERICS_EXACT)
+        ck_assert_mem_eq(tuned, model, sizeof(model));
+    ck_assert_msg(log.done == 1 && log.rejected == 0 && log.tries == MOST, "%d tried, %d rejected: %s", log.tries,
+                  log.rejected, log.rejects);
+    if (params.numerics == WEIR_NUMERICS_FAST && cases[_i].dtype == WEIR_F32 && weir_device_has(dev, WEIR_CAP_GEMM))
+        ck_assert_msg(!strcmp(log.named[0], "library") || !strcmp(log.named[1], "library"), "%s, %s", log.named[0],
+                      log.named[1]);
+    weir_device_close(&dev);
+}
+END_TEST
+
+// It has one kernel, and more operands than a tuner looks at.
+START_TEST(attention_is_left_alone)
+{
+    enum { TOKENS = 17, DEPTH = 16 };
+    static float data[TOKENS * DEPTH];
+    float out[2][TOKENS * DEPTH];
+    weir_device *dev = open_device(NULL, 0);
+    struct log log = {0};
+    struct weir_tuner tuner = {.event = on_event, .cookie = &log};
+    const struct weir_emit nothing_behind = {.dev = dev, .n_in = 3};
+    test_ok(weir_tune(&nothing_behind));
+    set_tuner(dev, &tuner);
+    if (weir_device_is_host(dev)) {
+        weir_device_close(&dev);
+        return;
+    }
+    for (int i = 0; i < TOKENS * DEPTH; i++)
+        data[i] = (float)(i * 37 % 101) * 0x1p-6f;
+    for (int tuned = 0; tuned < 2; tuned++) {
+        weir_graph *g = NULL;
+        weir_program *p = NULL;
+        weir_value *x[3];
+        test_ok(weir_graph_create(&test_log, &g));
+        for (int i = 0; i < 3; i++)
+            x[i] = weir_input(g, WEIR_F32, weir_shape(1, 1, TOKENS, DEPTH), "x");
+        weir_value *y = weir_attention(x[0], x[1], x[2], NULL, 0);
+        test_ok(weir_compile(dev, &y, 1, &(struct weir_compile_params){.tune = tuned ? WEIR_TUNE_FULL : WEIR_TUNE_OFF},
+                             &p));
+        test_ok(weir_run(p, (struct weir_binding[]){{x[0], data}, {x[1], data}, {x[2], data}}, 3));
+        test_ok(weir_read(p, 0, out[tuned]));
+        weir_program_destroy(&p);
+        weir_graph_destroy(&g);
+    }
+    ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
+    ck_assert_str_eq(log.order, "");
+    weir_device_close(&dev);
 }
 END_TEST
 
@@ -312,11 +510,16 @@ int main(void)
     Suite *suite = suite_create("tune");
     TCase *kept = tcase_create("kept"), *tuned = tcase_create("tuned");
     tcase_add_test(kept, found_again);
+    tcase_add_test(kept, a_bad_choice_is_none);
+    tcase_add_test(kept, writers_at_once);
+    tcase_add_test(kept, lost_results_are_an_error);
     tcase_add_test(kept, damage_is_nothing_known);
     tcase_add_test(kept, candidates_as_text);
     tcase_set_timeout(tuned, 60);
     tcase_add_loop_test(tuned, tuned_once_then_taken, 0, 2);
     tcase_add_test(tuned, faulty_ones_are_left_out);
+    tcase_add_loop_test(tuned, other_contractions, 0, 3);
+    tcase_add_test(tuned, attention_is_left_alone);
     suite_add_tcase(suite, kept);
     suite_add_tcase(suite, tuned);
     return test_main(suite);

@@ -167,6 +167,10 @@ static int run(int argc, char **argv)
     if (!turn_off(&p, off, n_off) || !cli_tune_parse(&weir_command_bench, tune, &p.tune) ||
         (memory && !cli_parse_bytes(&weir_command_bench, "memory", memory, &p.compile.memory)))
         return EXIT_USAGE;
+    if (tune && p.compile.tune == WEIR_TUNE_OFF && p.tune.mode != WEIR_TUNE_OFF) {
+        fprintf(stderr, "weir bench: --off tuner and --tune %s exclude each other\n", tune);
+        return EXIT_USAGE;
+    }
     if (list) {
         if (n_words > 1) {
             fprintf(stderr, "weir bench: `op --list` lists all; it takes no name\n");

@@ -42,7 +42,7 @@ static void show_note(void *cookie, const char *text)
 // Without training: the recipe as text, and with --dump the programs, if `caps` says so those of a device that
 // is not here.
 static int dry_run(const struct weir_log *log, struct weir_train_params *params, const char *selector,
-                   const struct weir_caps *caps)
+                   const struct weir_caps *caps, const struct cli_tune *tune)
 {
     struct weir_strbuf text = { 0 };
     enum weir_status status = weir_recipe_text(&params->recipe, &text);
@@ -53,7 +53,7 @@ static int dry_run(const struct weir_log *log, struct weir_train_params *params,
         struct weir_device_params planned = { .log = *log, .planned = caps };
         status = weir_mkdirs(log, params->dump_dir);
         if (!status)
-            status = caps ? weir_device_open(&planned, &params->dev) : cli_open_device(log, selector, &params->dev);
+            status = caps ? weir_device_open(&planned, &params->dev) : cli_tune_open(log, selector, tune, &params->dev);
         if (!status)
             status = weir_train_dump(log, params);
         weir_device_close(&params->dev);
@@ -67,6 +67,7 @@ static int train(const struct weir_log *log, struct weir_train_params *params, c
     enum weir_status status = cli_tune_open(log, device, tune, &params->dev);
     if (!status && cli_tune_is_worker()) {
         params->note = NULL;
+        params->dump_dir = NULL; // written by the process that takes what this one finds
         status = weir_train_dump(log, params);
     } else if (!status) {
         params->stop = cli_stop();
@@ -131,11 +132,17 @@ static int run(int argc, char **argv)
         fprintf(stderr, "weir train: --caps goes with --no-device\n");
         return EXIT_USAGE;
     }
-    if (dry)
-        return dry_run(&log, &params, device, no_device ? &planned : NULL);
+    if (tuning && dry && (no_device || !dump)) {
+        fprintf(stderr, "weir train: --tune goes with --dry-run where that compiles for a device: with --dump DIR, without "
+                        "--no-device\n");
+        return EXIT_USAGE;
+    }
     int code = cli_tune_run(&weir_command_train, argc, argv, &tune);
     cli_tune_finish(&tune);
-    return code == EXIT_OK ? train(&log, &params, device, &tune) : code;
+    if (code != EXIT_OK)
+        return code;
+    return dry && !cli_tune_is_worker() ? dry_run(&log, &params, device, no_device ? &planned : NULL, &tune)
+                                        : train(&log, &params, device, &tune);
 }
 
 const struct weir_command weir_command_train = {

@@ -26,6 +26,11 @@ static bool is_recipe(const char *name)
     return weir_file_exists(path) || (weir_file_exists(name) && !weir_dir_exists(name));
 }
 
+static bool takes_recipe(const struct options *o)
+{
+    return o->n_words == 1 && is_recipe(o->words[0]);
+}
+
 static enum weir_status tune_recipe(const struct weir_log *log, const struct options *o,
                                     weir_device *dev)
 {
@@ -61,40 +66,53 @@ static int work(const struct options *o)
         status = weir_fail(
             &log, WEIR_UNSUPPORTED,
             "`weir tune` takes an OpenCL device: the host has one kernel for each operation");
-    if (!status) {
-        cli_tune_attach(dev, &how);
-        status = o->n_words == 1 && is_recipe(o->words[0]) ? tune_recipe(&log, o, dev)
-                                                           : tune_ops(&log, o, dev);
-    }
+    if (!status)
+        status = cli_tune_attach(dev, &how);
+    if (!status)
+        status = takes_recipe(o) ? tune_recipe(&log, o, dev) : tune_ops(&log, o, dev);
     weir_device_close(&dev);
     return cli_exit_code(status);
 }
 
-static void show(const struct cli_tune *t)
+// What the model's choice takes, over what the best one takes.
+static double ratio_of(const struct cli_tune_row *r)
 {
-    double logs = 0, worst = 1;
+    return r->model_s > 0 && r->s > 0 ? r->model_s / r->s : 0;
+}
+
+static void summarize(const struct cli_tune *t)
+{
+    const struct cli_tune_row *worst = NULL;
+    double logs = 0;
     int n = 0;
-    printf("%-48s %12s %12s %6s  %s\n", "shape", "untuned ms", "tuned ms", "gain", "choice");
     for (int i = 0; i < t->n_rows; i++) {
-        const struct cli_tune_row *r = &t->rows[i];
-        double gain = r->model_s > 0 && r->s > 0 ? r->model_s / r->s : 0;
-        bool same = !strcmp(r->model, r->choice);
-        printf("%-48s %12.3f %12.3f %6.2f  %s\n", r->shape, 1e3 * r->model_s, 1e3 * r->s, gain,
-               same ? "as untuned" : r->choice);
-        if (gain <= 0)
+        double ratio = ratio_of(&t->rows[i]);
+        if (ratio <= 0)
             continue;
-        worst = gain > worst ? gain : worst;
-        logs += log(gain);
+        if (!worst || ratio > ratio_of(worst))
+            worst = &t->rows[i];
+        logs += log(ratio);
         n++;
     }
     printf("%d shape%s", t->n_rows, t->n_rows == 1 ? "" : "s");
-    if (n > 0)
-        printf("; untuned takes %.1f %% longer in the mean, %.1f %% at worst",
-               100 * (exp(logs / n) - 1), 100 * (worst - 1));
+    if (worst)
+        printf("; untuned / tuned: geometric mean %.3f, worst %.3f (%s)", exp(logs / n), ratio_of(worst), worst->shape);
     putchar('\n');
     if (t->bad > 0)
         printf("%d candidate%s took a process down and will not be tried again\n", t->bad,
                t->bad == 1 ? "" : "s");
+}
+
+static void show(const struct cli_tune *t)
+{
+    printf("%-48s %12s %12s %15s  %s\n", "shape", "untuned ms", "tuned ms", "untuned / tuned", "choice");
+    for (int i = 0; i < t->n_rows; i++) {
+        const struct cli_tune_row *r = &t->rows[i];
+        bool same = !strcmp(r->model, r->choice);
+        printf("%-48s %12.3f %12.3f %15.3f  %s\n", r->shape, 1e3 * r->model_s, 1e3 * r->s, ratio_of(r),
+               same ? "as untuned" : r->choice);
+    }
+    summarize(t);
 }
 
 static int run(int argc, char **argv)
@@ -122,6 +140,10 @@ static int run(int argc, char **argv)
                 o.limit && tune.limit < 1 ? "limit" : "most");
         return EXIT_USAGE;
     }
+    if (o.n_sets && !takes_recipe(&o)) {
+        fprintf(stderr, "weir tune: --set changes a recipe, and '%s' is none\n", o.words[0]);
+        return EXIT_USAGE;
+    }
     if (cli_tune_is_worker())
         return work(&o);
     int code = cli_tune_run(&weir_command_tune, argc, argv, &tune);
@@ -138,13 +160,14 @@ const struct weir_command weir_command_tune = {
     .help = "Measures kernels for the matrix products and convolutions of a recipe's training step\n"
             "and sampling, or of operations as `weir bench op` names them. Each must give the same\n"
             "bits first. What is fastest is kept beside the compiled programs, for this device and\n"
-            "driver, and every later run takes it (--tune cached).\n\n"
+            "driver, and every later run takes it (--tune cached); without a folder to keep it in nothing is\n"
+            "measured. The last line has what untuned kernels take over tuned ones.\n\n"
             "  --full            more candidates, and shapes that are known too\n"
-            "  --limit S         seconds that a candidate may take (default 60); what takes longer,\n"
-            "                    or crashes, is written down and not tried again\n"
+            "  --limit S         seconds that building, checking or timing a candidate may take (default\n"
+            "                    60); what takes longer, or crashes, is written down and not tried again\n"
             "  --most N          candidates of a shape at most\n"
             "  --numerics MODE   exact or fast (default: as the recipe says), with results each\n"
-            "  --set KEY=VALUE   change a key of the recipe (repeatable)\n"
+            "  --set KEY=VALUE   change a key of the recipe (repeatable); not with operations\n"
             "  --device SEL      opencl:N, part of a name, auto (default)\n",
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "cli.h"
 #include "commands.h"
+#include "tune.h"
 
 static const struct weir_command *const commands[] = {
     &weir_command_devices, &weir_command_train, &weir_command_sample, &weir_command_eval,
@@ -30,6 +31,8 @@ static void help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    if (!cli_tune_join())
+        return EXIT_FAILED;
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;

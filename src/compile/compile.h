@@ -203,7 +203,7 @@ struct weir_emit_state {
     struct weir_recomputed recomputed;
     size_t arena_size, live_size, inputs_size, constants_size, states_size;
     enum weir_status *call_status; // of the program: where host calls leave theirs
-    struct weir_strbuf dump_values, dump_recompute, dump_schedule, dump_merge, dump_plan, dump_bodies;
+    struct weir_strbuf dump_values, dump_recompute, dump_schedule, dump_choices, dump_merge, dump_plan, dump_bodies;
 };
 
 // Grows an array of the arena so that one more entry fits; false when out of memory.

@@ -73,8 +73,8 @@ struct weir_contract_kernel {
     // Whether it computes this gather with these knobs. A text may come from a file: anything is
     // asked.
     bool (*fits)(const struct weir_emit *e, const struct weir_gather *g, const int *knob);
-    // Whether it is taken if nothing was measured: the first row that fits and wants to be. NULL:
-    // never.
+    // Whether it is taken if nothing was measured: the first row that wants to be and fits (asked in this
+    // order: fits may try something on the device). NULL: never.
     bool (*wants)(const struct weir_emit *e, const struct weir_gather *g);
     // Knobs that are WEIR_AUTO and not better left to emit. NULL: nothing to do.
     void (*model)(const struct weir_emit *e, const struct weir_gather *g, int *knob);
@@ -114,6 +114,8 @@ const char *weir_candidate_text(const struct weir_candidate *c, char *dst, size_
 // False: no such kernel or knob.
 bool weir_candidate_parse(const struct weir_contract_kernel *const *kernels, const char *text,
                           struct weir_candidate *c);
+// "conv 50176 x 32 x 288": rows, columns, terms, and how many of them.
+void weir_gather_describe(const struct weir_gather *g, char *dst, size_t size);
 // Equal for equal work: all that a kernel's text depends on beside the candidate.
 uint64_t weir_gather_key(const struct weir_emit *e, const struct weir_gather *g);
 

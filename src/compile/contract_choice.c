@@ -11,8 +11,9 @@
 
 // Asked in this order where nothing was measured.
 const struct weir_contract_kernel *const weir_contract_kernels[] = {
-    &weir_contract_window, &weir_contract_border, &weir_contract_block,   &weir_contract_wide,
-    &weir_contract_engine, &weir_contract_subgroup, &weir_contract_grouped, NULL,
+    &weir_contract_library, &weir_contract_window,   &weir_contract_border,  &weir_contract_block,
+    &weir_contract_wide,    &weir_contract_engine,   &weir_contract_subgroup, &weir_contract_grouped,
+    NULL,
 };
 
 static bool border_fits(const struct weir_emit *e, const struct weir_gather *g, const int *knob)
@@ -91,6 +92,17 @@ bool weir_candidate_parse(const struct weir_contract_kernel *const *kernels, con
 
 // --- choice ---
 
+void weir_gather_describe(const struct weir_gather *g, char *dst, size_t size)
+{
+    int64_t batches = extent(g->batch, 6);
+    int n = snprintf(dst, size, "%s %lld x %lld x %lld", g->hint, (long long)extent(g->row, 4),
+                     (long long)extent(g->col, 4), (long long)extent(g->term, 4));
+    if (batches > 1 && n > 0 && (size_t)n < size)
+        n += snprintf(dst + n, size - (size_t)n, ", %lld times", (long long)batches);
+    if (g->bound.of != WEIR_BOUND_NONE && n > 0 && (size_t)n < size)
+        snprintf(dst + n, size - (size_t)n, ", edges");
+}
+
 uint64_t weir_gather_key(const struct weir_emit *e, const struct weir_gather *g)
 {
     struct weir_strbuf t = {0};
@@ -122,7 +134,7 @@ struct weir_candidate weir_candidate_model(const struct weir_emit *e, const stru
     struct weir_candidate c = nothing;
     for (int i = 0; kernels[i]; i++) {
         c.kernel = kernels[i];
-        if (c.kernel->wants && weir_candidate_fits(e, g, &c) && c.kernel->wants(e, g))
+        if (c.kernel->wants && c.kernel->wants(e, g) && weir_candidate_fits(e, g, &c))
             return c;
     }
     return nothing;
@@ -144,7 +156,8 @@ static bool forced(const struct weir_emit *e, const struct weir_gather *g, uint6
 static bool measured(const struct weir_emit *e, const struct weir_gather *g, uint64_t key,
                      struct weir_candidate *c)
 {
-    const char *text = e->tuning ? weir_tuning_choice(e->tuning, key) : NULL;
+    bool asked = e->library > 0 && weir_contract_library.fits(e, g, NULL); // for the library, by the caller
+    const char *text = e->tuning && !asked ? weir_tuning_choice(e->tuning, key) : NULL;
     return text && weir_candidate_parse(kernels_of(e), text, c) && weir_candidate_fits(e, g, c);
 }
 
@@ -162,14 +175,31 @@ static void note(struct weir_seen *seen, uint64_t key, const struct weir_gather 
     seen->n += i == seen->n;
 }
 
+// For dumps: which candidate it became, and why.
+static void dump(struct weir_emit *e, const struct weir_gather *g, const struct weir_candidate *c, const char *why)
+{
+    char shape[96], text[160];
+    if (!e->choices)
+        return;
+    weir_gather_describe(g, shape, sizeof(shape));
+    weir_strbuf_printf(e->choices, "%-48s %-6s %s\n", shape, why,
+                       weir_candidate_text(c, text, sizeof(text)));
+}
+
 struct weir_candidate weir_candidate_for(struct weir_emit *e, const struct weir_gather *g)
 {
     struct weir_candidate c;
     uint64_t key = e->tuning || e->n_forced || e->seen ? weir_gather_key(e, g) : 0;
-    if (!forced(e, g, key, &c) && !measured(e, g, key, &c))
+    const char *why = "model";
+    if (forced(e, g, key, &c))
+        why = "forced";
+    else if (measured(e, g, key, &c))
+        why = "tuned";
+    else
         c = weir_candidate_model(e, g);
     if (c.kernel && c.kernel->model)
         c.kernel->model(e, g, c.knob);
+    dump(e, g, &c, why);
     if (e->seen)
         note(e->seen, key, g, &c);
     return c;

@@ -280,8 +280,6 @@ enum weir_status weir_gather_emit(struct weir_emit *e, const struct weir_gather 
                          (long long)extent(g.term, 4));
     if (e->in[0].dtype == WEIR_I8)
         return emit_int(e, &g);
-    if (weir_library_fits(e, &g))
-        return weir_gather_emit_library(e, &g);
     struct weir_candidate c = weir_candidate_for(e, &g);
     if (!c.kernel || !c.kernel->emit)
         return weir_fail(&e->dev->log, WEIR_UNSUPPORTED,

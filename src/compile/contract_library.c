@@ -64,17 +64,20 @@ static double flops_of(const struct weir_gemm *m)
     return 2.0 * (double)m->m * (double)m->n * (double)m->k;
 }
 
-bool weir_library_fits(const struct weir_emit *e, const struct weir_gather *g)
+static bool fits(const struct weir_emit *e, const struct weir_gather *g, const int *knob)
 {
     struct weir_gemm m;
-    if (!e->fast || e->library < 0 || e->epilogue || g->a.arg.dtype != WEIR_F32 ||
-        g->b.arg.dtype != WEIR_F32 || e->out[0].dtype != WEIR_F32 || !describe(g, &m))
-        return false;
-    bool large =
-        m.m >= LEAST_EXTENT && m.n >= LEAST_EXTENT && flops_of(&m) >= 2.0 * LEAST_MULTIPLIES;
-    if (e->library <= 0 && !(e->dev->info.caps.is_gpu && large && !has_engine(e->dev)))
-        return false;
-    return weir_device_admits_gemm(e->dev); // last: the first time it is tried
+    return e->fast && e->library >= 0 && !e->epilogue && g->a.arg.dtype == WEIR_F32 &&
+           g->b.arg.dtype == WEIR_F32 && e->out[0].dtype == WEIR_F32 && describe(g, &m) &&
+           weir_device_admits_gemm(e->dev); // last: the first time it is tried
+}
+
+static bool wants(const struct weir_emit *e, const struct weir_gather *g)
+{
+    struct weir_gemm m;
+    bool large = describe(g, &m) && m.m >= LEAST_EXTENT && m.n >= LEAST_EXTENT &&
+                 flops_of(&m) >= 2.0 * LEAST_MULTIPLIES;
+    return e->library > 0 || (e->dev->info.caps.is_gpu && large && !has_engine(e->dev));
 }
 
 // Products go to the library one by one, in bands of whole tiles of rows where one would take too
@@ -92,7 +95,7 @@ static void cut(const struct weir_emit *e, struct weir_gemm *m)
     m->rows = m->rows < 1 ? 1 : m->rows;
 }
 
-enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir_gather *g)
+static enum weir_status emit(struct weir_emit *e, const struct weir_gather *g, const int *knob)
 {
     struct weir_gemm *m = weir_arena_array(e->arena, 1, sizeof(*m));
     if (!m || !describe(g, m))
@@ -118,3 +121,6 @@ enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir
     weir_emit_launch(e, &l);
     return WEIR_OK;
 }
+
+const struct weir_contract_kernel weir_contract_library = {
+    .name = "library", .fits = fits, .wants = wants, .emit = emit};

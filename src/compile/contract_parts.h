@@ -66,9 +66,9 @@ void weir_bound_define(struct weir_strbuf *t, const struct weir_bound *b);
 void weir_gather_simplify(struct weir_gather *g);
 
 // The rows of weir_contract_kernels.
-extern const struct weir_contract_kernel weir_contract_window, weir_contract_border,
-    weir_contract_block, weir_contract_wide, weir_contract_engine, weir_contract_subgroup,
-    weir_contract_grouped;
+extern const struct weir_contract_kernel weir_contract_library, weir_contract_window,
+    weir_contract_border, weir_contract_block, weir_contract_wide, weir_contract_engine,
+    weir_contract_subgroup, weir_contract_grouped;
 
 // Whether the device has a matrix engine, which large products in fast mode then go to.
 static inline bool has_engine(const weir_device *dev)
@@ -85,10 +85,6 @@ struct weir_winograd {
 };
 bool weir_winograd_fits(const struct weir_emit *e, const struct weir_winograd *w);
 enum weir_status weir_winograd_emit(struct weir_emit *e, const struct weir_winograd *w);
-
-// By the device's library, in fast mode.
-bool weir_library_fits(const struct weir_emit *e, const struct weir_gather *g);
-enum weir_status weir_gather_emit_library(struct weir_emit *e, const struct weir_gather *g);
 
 // How the kernels of grouped devices read an operand (CT_A_VECTOR, CT_B_VECTOR of contract_grouped.cl), and
 // whether a step may reach beyond the end of a chunk (CT_RAGGED).

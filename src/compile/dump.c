@@ -61,6 +61,8 @@ void weir_dump(const struct weir_emit_state *c)
     if (c->dump_recompute.n > 0)
         write_text(c, "recompute.txt", &c->dump_recompute);
     write_text(c, "schedule.txt", &c->dump_schedule);
+    if (c->dump_choices.n > 0)
+        write_text(c, "choices.txt", &c->dump_choices);
     if (c->dump_merge.n > 0)
         write_text(c, "merge.txt", &c->dump_merge);
     write_text(c, "launches.txt", &launches);

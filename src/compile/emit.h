@@ -70,6 +70,7 @@ struct weir_emit {
     int n_forced;
     const struct weir_contract_kernel *const *kernels; // NULL: weir_contract_kernels
     struct weir_seen *seen;            // receives what was asked
+    struct weir_strbuf *choices;       // and this a line for it, for dumps
     int library, winograd;     // as in weir_compile_params
     struct weir_emit_state *state;
 };

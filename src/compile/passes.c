@@ -61,6 +61,7 @@ void weir_passes_finish(struct weir_emit_state *c)
     weir_strbuf_free(&c->dump_values);
     weir_strbuf_free(&c->dump_recompute);
     weir_strbuf_free(&c->dump_schedule);
+    weir_strbuf_free(&c->dump_choices);
     weir_strbuf_free(&c->dump_merge);
     weir_strbuf_free(&c->dump_plan);
     weir_strbuf_free(&c->dump_bodies);

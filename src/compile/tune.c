@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "compile/contract_parts.h"
 #include "compile/tune_op.h"
+#include "graph/ops/rows.h"
 
 // Timed runs of each candidate of a heat, of which the median counts; one that is slower than the
 // best by DROP in the first run gets no more. GAIN: what a candidate must be faster than the
@@ -59,18 +60,6 @@ static void tell(const struct weir_tuner *tuner, const struct weir_tune_event *e
         tuner->event(tuner->cookie, event);
 }
 
-// "conv 50176 x 32 x 288": rows, columns, terms, and how many of them.
-static void describe(const struct weir_gather *g, char *dst, size_t size)
-{
-    int64_t batches = extent(g->batch, 6);
-    int n = snprintf(dst, size, "%s %lld x %lld x %lld", g->hint, (long long)extent(g->row, 4),
-                     (long long)extent(g->col, 4), (long long)extent(g->term, 4));
-    if (batches > 1 && n > 0 && (size_t)n < size)
-        n += snprintf(dst + n, size - (size_t)n, ", %lld times", (long long)batches);
-    if (g->bound.of != WEIR_BOUND_NONE && n > 0 && (size_t)n < size)
-        snprintf(dst + n, size - (size_t)n, ", edges");
-}
-
 static double median_of(const double *s, int n)
 {
     double sorted[RUNS > DUELS ? RUNS : DUELS];
@@ -105,46 +94,71 @@ static bool remember(struct search *s, const char *text)
     return true;
 }
 
-static void reject(struct search *s, const char *text, const char *why)
+// Says what comes next, so that who watches knows what hangs or crashes.
+static void announce(const struct search *s, const struct entry *x, enum weir_tune_trial trial)
+{
+    struct weir_tune_event event = {.what = WEIR_TUNE_TRY,
+                                    .trial = trial,
+                                    .key = s->key,
+                                    .shape = s->shape,
+                                    .candidate = x->text};
+    tell(s->tuner, &event);
+}
+
+static enum weir_status reject(struct search *s, const char *text, const char *why)
 {
     struct weir_tune_event event = {
         .what = WEIR_TUNE_REJECTED, .key = s->key, .shape = s->shape, .candidate = text};
     weir_logf(&s->op->dev->log, WEIR_LOG_WARN, "tuning %s: %s %s; it will not be taken", s->shape,
               text, why);
-    weir_tuning_mark_bad(s->op->dev, s->key, text);
     tell(s->tuner, &event);
+    return weir_tuning_mark_bad(s->op->dev, s->key, text);
+}
+
+static enum weir_status time_entry(struct search *s, const struct entry *x, int replays,
+                                   double *seconds)
+{
+    announce(s, x, WEIR_TUNE_TIME);
+    return weir_tune_op_time(s->op, x->program, replays, seconds);
+}
+
+// That a candidate does not build is no error of the user's: nothing is logged.
+static enum weir_status build_and_check(struct search *s, struct entry *x, bool *good)
+{
+    struct weir_seen seen = {0};
+    weir_device *dev = s->op->dev;
+    const struct weir_log log = dev->log;
+    dev->log = (struct weir_log){0};
+    announce(s, x, WEIR_TUNE_BUILD);
+    s->forced[s->n_forced - 1] = (struct weir_forced){s->key, x->candidate};
+    enum weir_status status = weir_tune_op_build(s->op, s->forced, s->n_forced, &seen, &x->program);
+    if (status == WEIR_OK) {
+        announce(s, x, WEIR_TUNE_CHECK);
+        status = weir_tune_op_verify(s->op, x->program, x->candidate.kernel->rounding, good);
+    }
+    dev->log = log;
+    return status;
 }
 
 // Builds and checks; the entry has no program if it is not to be timed.
 static enum weir_status prepare(struct search *s, struct entry *x)
 {
-    struct weir_seen seen = {0};
-    struct weir_tune_event event = {
-        .what = WEIR_TUNE_TRY, .key = s->key, .shape = s->shape, .candidate = x->text};
-    weir_device *dev = s->op->dev;
     bool good = false;
-    tell(s->tuner, &event);
-    s->forced[s->n_forced - 1] = (struct weir_forced){s->key, x->candidate};
-    const struct weir_log log = dev->log;
-    dev->log = (struct weir_log){0}; // that a candidate does not build is no error of the user's
-    enum weir_status status = weir_tune_op_build(s->op, s->forced, s->n_forced, &seen, &x->program);
-    if (status == WEIR_OK)
-        status = weir_tune_op_verify(s->op, x->program, x->candidate.kernel->rounding, &good);
-    dev->log = log;
+    enum weir_status status = build_and_check(s, x, &good), kept = WEIR_OK;
     if (status == WEIR_OK && good) {
         double once = 1, run = s->tuner->run_s > 0 ? s->tuner->run_s : RUN_S;
-        status = weir_tune_op_time(s->op, x->program, 1, &once);
+        status = time_entry(s, x, 1, &once);
         x->replays = once * 1000 > run ? 1 + (int)(run / once) : 1000;
         return status;
     }
     weir_program_destroy(&x->program);
     if (status == WEIR_OK)
-        reject(s, x->text,
-               s->op->like->fast ? "is too far from the host's result"
-                                 : "gives other bits than the host");
+        kept = reject(s, x->text,
+                      s->op->like->fast ? "is too far from the host's result"
+                                        : "gives other bits than the host");
     else if (status != WEIR_NOMEM) // that may be better the next time
-        reject(s, x->text, "does not build or run");
-    return status == WEIR_DEVICE ? status : WEIR_OK;
+        kept = reject(s, x->text, "does not build or run");
+    return status == WEIR_DEVICE ? status : kept;
 }
 
 // Enters a candidate unless it was tried, or is not to be.
@@ -178,7 +192,7 @@ static enum weir_status run_heat(struct search *s)
             x->s[run] = x->s[0];
             if (run > 0 && x->s[0] > DROP * best)
                 continue;
-            enum weir_status status = weir_tune_op_time(s->op, x->program, x->replays, &x->s[run]);
+            enum weir_status status = time_entry(s, x, x->replays, &x->s[run]);
             if (status != WEIR_OK)
                 return status;
             if (run == 0 && (best == 0 || x->s[0] < best))
@@ -247,9 +261,9 @@ static enum weir_status duel(struct search *s, double *gain)
     double ratio[DUELS], a[DUELS], b[DUELS];
     enum weir_status status = WEIR_OK;
     for (int i = 0; i < DUELS && status == WEIR_OK; i++) {
-        status = weir_tune_op_time(s->op, model->program, model->replays, &a[i]);
+        status = time_entry(s, model, model->replays, &a[i]);
         if (status == WEIR_OK)
-            status = weir_tune_op_time(s->op, best->program, best->replays, &b[i]);
+            status = time_entry(s, best, best->replays, &b[i]);
         ratio[i] = b[i] / a[i];
     }
     if (status != WEIR_OK)
@@ -281,8 +295,9 @@ static enum weir_status keep(struct search *s)
                              .s = best->median,
                              .model_s = there ? model->median : 0,
                              .tried = s->n_tried};
-    weir_tuning_put(s->op->dev, s->key, &row);
-    return WEIR_OK;
+    tell(s->tuner, &(struct weir_tune_event){
+                       .what = WEIR_TUNE_MEASURED, .key = s->key, .shape = s->shape});
+    return weir_tuning_put(s->op->dev, s->key, &row);
 }
 
 static enum weir_status run_search(struct search *s)
@@ -308,27 +323,6 @@ static enum weir_status run_search(struct search *s)
     return status;
 }
 
-static bool is_done(const struct weir_tuning *t, uint64_t key)
-{
-    for (int i = 0; i < t->n_done; i++)
-        if (t->done[i] == key)
-            return true;
-    return false;
-}
-
-static void set_done(struct weir_tuning *t, uint64_t key)
-{
-    if (t->n_done == t->cap_done) {
-        int cap = t->cap_done ? 2 * t->cap_done : 64;
-        uint64_t *grown = realloc(t->done, (size_t)cap * sizeof(*grown));
-        if (!grown)
-            return; // it may be measured once more
-        t->done = grown;
-        t->cap_done = cap;
-    }
-    t->done[t->n_done++] = key;
-}
-
 static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_forced *forced,
                                   int n_forced);
 
@@ -350,8 +344,8 @@ static enum weir_status tune_gather(struct weir_tune_op *op, uint64_t key,
     s->e.kernels = s->tuner->kernels ? s->tuner->kernels : weir_contract_kernels;
     for (int i = 0; i < n_forced; i++)
         s->forced[i] = forced[i];
-    describe(g, s->shape, sizeof(s->shape));
-    set_done(t, key);
+    weir_gather_describe(g, s->shape, sizeof(s->shape));
+    weir_tuning_set_done(t, key);
     enum weir_status status = WEIR_OK;
     struct weir_forced with[MAX_FORCED];
     for (int i = 0; s->e.kernels[i] && status == WEIR_OK && n_forced + 2 < MAX_FORCED; i++) {
@@ -389,7 +383,8 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
         enum weir_status status = weir_tune_op_build(op, forced, n_forced, &seen, NULL);
         int next = 0;
         while (next < seen.n &&
-               (is_forced(forced, n_forced, seen.at[next].key) || is_done(t, seen.at[next].key)))
+               (is_forced(forced, n_forced, seen.at[next].key) ||
+                weir_tuning_is_done(t, seen.at[next].key)))
             next++;
         if (status != WEIR_OK || next == seen.n)
             return status;
@@ -401,8 +396,7 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
             if (status != WEIR_OK)
                 return status;
         }
-        if (!is_done(t, key))
-            set_done(t, key);
+        weir_tuning_set_done(t, key);
         if (weir_tuning_find(t, key, &row) && row.choice) {
             struct weir_tune_event event = {
                 .what = WEIR_TUNE_DONE, .key = key, .shape = row.shape, .row = row};
@@ -411,12 +405,17 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
     }
 }
 
+static bool is_number(const struct weir_operand *o)
+{
+    return o->dtype == WEIR_F32 || weir_is_storage(o->dtype);
+}
+
 enum weir_status weir_tune(const struct weir_emit *e)
 {
     struct weir_tune_op op;
     // A claimed attention is a contraction too, of more operands, and has one kernel.
-    if (!weir_tuning_of(e->dev) || e->epilogue || e->n_in != 2 || e->in[0].dtype != WEIR_F32 ||
-        e->in[1].dtype != WEIR_F32 || weir_shape_size(&e->out[0].shape) == 0)
+    if (!weir_tuning_of(e->dev) || e->epilogue || e->n_in != 2 || !is_number(&e->in[0]) ||
+        !is_number(&e->in[1]) || weir_shape_size(&e->out[0].shape) == 0)
         return WEIR_OK;
     struct weir_emit like = *e;
     like.tuning = weir_tuning_of(e->dev);

@@ -9,12 +9,17 @@
 #include "compile/contract.h"
 #include "device/tuning.h"
 
+// What a candidate is about to go through. Between two events nothing of another one runs.
+enum weir_tune_trial { WEIR_TUNE_BUILD, WEIR_TUNE_CHECK, WEIR_TUNE_TIME };
+
 struct weir_tune_event {
     enum {
-        WEIR_TUNE_TRY,      // `candidate` is about to be built, and may take a driver down
+        WEIR_TUNE_TRY,      // `candidate` is about to be built, checked or timed, and may take a driver down
         WEIR_TUNE_REJECTED, // it does not build, or gives other bits
+        WEIR_TUNE_MEASURED, // all of the shape are; nothing runs any more
         WEIR_TUNE_DONE,     // `row` is what is known now; measured here or earlier
     } what;
+    enum weir_tune_trial trial; // TRY
     uint64_t key;
     const char *shape;
     const char *candidate;
@@ -33,7 +38,8 @@ struct weir_tuner {
 };
 
 // Measures what is not known of the gathers of the contraction that `e` is about to write. A
-// candidate that fails is left out, so that this fails for reasons such as NOMEM only.
+// candidate that fails is left out, so that this fails for reasons such as NOMEM only, or IO: results cannot
+// be kept in the device's cache folder.
 enum weir_status weir_tune(const struct weir_emit *e);
 
 #endif

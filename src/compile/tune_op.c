@@ -24,14 +24,33 @@ static int64_t span_of(const struct weir_operand *o)
     return last + 1;
 }
 
-// Numbers of size one with all bits of a fraction; any will do, as long as sums differ by their
-// order.
-static void fill(float *data, int64_t n, uint64_t seed)
+// Numbers of size one (f16: 1/32 to 1/2) with all bits of a fraction; any will do, as long as sums differ by
+// their order.
+static void fill(void *data, enum weir_dtype dtype, int64_t n, uint64_t seed)
 {
     for (int64_t i = 0; i < n; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        data[i] = (float)(int32_t)(seed >> 32) * 0x1p-31f;
+        float x = (float)(int32_t)(seed >> 32) * 0x1p-31f;
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof(bits));
+        if (dtype == WEIR_F32)
+            ((float *)data)[i] = x;
+        else if (dtype == WEIR_BF16)
+            ((uint16_t *)data)[i] = (uint16_t)(bits >> 16);
+        else
+            ((uint16_t *)data)[i] = (uint16_t)((seed >> 48 & 0x8000) | (0x2800 + (seed >> 36 & 0xfff)));
     }
+}
+
+// Their magnitudes, or as many ones.
+static void flatten(void *data, enum weir_dtype dtype, int64_t n, bool ones)
+{
+    const uint16_t one = dtype == WEIR_BF16 ? 0x3f80 : 0x3c00;
+    for (int64_t i = 0; i < n; i++)
+        if (dtype == WEIR_F32)
+            ((float *)data)[i] = ones ? 1 : fabsf(((float *)data)[i]);
+        else
+            ((uint16_t *)data)[i] = ones ? one : ((uint16_t *)data)[i] & 0x7fff;
 }
 
 static struct weir_nd nd_of(const struct weir_operand *o)
@@ -46,7 +65,9 @@ static void host_result(struct weir_tune_op *op, float *dst)
 {
     struct weir_nd nd[3] = {nd_of(&op->in[0]), nd_of(&op->in[1]), nd_of(&op->out)};
     struct weir_nest_call call = {2, 1, nd, nd + 2, op->like->v->attrs, op->dev->threads};
-    void *ptr[3] = {op->data[0] + op->in[0].offset, op->data[1] + op->in[1].offset, dst};
+    void *ptr[4] = {NULL, NULL, dst, op->scratch};
+    for (int i = 0; i < 2; i++)
+        ptr[i] = (char *)op->data[i] + op->in[i].offset * (int64_t)weir_dtype_size(op->in[i].dtype);
     op->like->v->op->host.isa[weir_isa_best()](&call, ptr);
 }
 
@@ -60,8 +81,7 @@ static enum weir_status measure_sums(struct weir_tune_op *op)
         return WEIR_NOMEM;
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < 2; i++)
-            for (int64_t k = 0, n = span_of(&op->in[i]); k < n; k++)
-                op->data[i][k] = pass ? 1 : fabsf(op->data[i][k]);
+            flatten(op->data[i], op->in[i].dtype, span_of(&op->in[i]), pass == 1);
         host_result(op, pass ? op->terms : op->size);
     }
     return WEIR_OK;
@@ -71,12 +91,12 @@ static enum weir_status make_operand(struct weir_tune_op *op, int i)
 {
     struct weir_operand *o = &op->in[i];
     int64_t n = span_of(o);
-    op->data[i] = malloc((size_t)n * sizeof(float));
+    op->data[i] = malloc((size_t)n * weir_dtype_size(o->dtype));
     if (!op->data[i])
         return WEIR_NOMEM;
-    fill(op->data[i], n, (uint64_t)i + 1);
+    fill(op->data[i], o->dtype, n, (uint64_t)i + 1);
     enum weir_status status =
-        weir_state_create(op->dev, WEIR_F32, weir_shape(n), "operand", &op->state[i]);
+        weir_state_create(op->dev, o->dtype, weir_shape(n), "operand", &op->state[i]);
     return status ? status : weir_state_write(op->state[i], op->data[i]);
 }
 
@@ -98,9 +118,12 @@ enum weir_status weir_tune_op_load(struct weir_tune_op *op)
 {
     if (op->want)
         return WEIR_OK;
+    const weir_value *v = op->like->v;
+    size_t scratch = v->op->scratch ? v->op->scratch(v) : 0;
     op->want = calloc(op->n, 4);
     op->got = malloc(4 * op->n);
-    if (!op->want || !op->got)
+    op->scratch = malloc(scratch + 64);
+    if (!op->want || !op->got || !op->scratch)
         return weir_fail(&op->dev->log, WEIR_NOMEM, "no memory to tune %s", op->like->v->op->name);
     enum weir_status status = make_operand(op, 0);
     if (status == WEIR_OK)
@@ -122,6 +145,7 @@ void weir_tune_op_finish(struct weir_tune_op *op)
     free(op->data[1]);
     free(op->want);
     free(op->got);
+    free(op->scratch);
     free(op->terms);
     free(op->size);
     weir_arena_destroy(&op->arena);
@@ -134,9 +158,9 @@ static enum weir_status emit(struct weir_tune_op *op, struct weir_emit_state *c,
     struct weir_operand *o[3] = {&op->in[0], &op->in[1], &op->out};
     for (int i = 0; i < 3; i++) {
         struct weir_slot slot = {.home = WEIR_SLOT_STATE,
-                                 .dtype = WEIR_F32,
+                                 .dtype = o[i]->dtype,
                                  .state = op->state[i],
-                                 .size = 4 * (size_t)span_of(o[i]),
+                                 .size = weir_dtype_size(o[i]->dtype) * (size_t)span_of(o[i]),
                                  .name = "operand"};
         o[i]->slot = weir_slot_add(c, &slot);
     }
@@ -184,6 +208,7 @@ enum weir_status weir_tune_op_build(struct weir_tune_op *op, const struct weir_f
     e.forced = forced;
     e.n_forced = n_forced;
     e.seen = seen;
+    e.choices = NULL;
     enum weir_status status = emit(op, &c, &e);
     place(&c);
     if (status == WEIR_OK)

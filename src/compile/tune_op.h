@@ -12,8 +12,9 @@ struct weir_tune_op {
     weir_arena *arena;            // of what emissions leave behind
     struct weir_operand in[2], out;
     weir_state *state[3]; // a, b, out
-    float *data[2];
+    void *data[2]; // f32, or the 16 bits of its type
     float *want, *got;
+    void *scratch;   // of the host's loop nest
     float *terms, *size; // fast mode: how many products a sum has, and the sum of their magnitudes
     size_t n;            // elements of out
 };

@@ -131,6 +131,7 @@ static enum weir_status write_op(struct weir_emit_state *c, const struct weir_gr
     struct weir_emit e = { .dev = c->dev, .arena = c->arena, .v = v, .n_in = v->arity,
                            .n_out = v->n_parts, .in = o, .out = o + v->arity, .fast = c->fast, .library = c->params->library,
                            .winograd = c->params->winograd, .state = c };
+    e.choices = c->params->dump_dir ? &c->dump_choices : NULL;
     for (int i = 0; i < v->arity; i++)
         weir_operand_of(c, v->arg[i], &o[i]);
     for (int i = 0; i < v->n_parts; i++)

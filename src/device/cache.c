@@ -2,10 +2,14 @@
 // The disk cache. A file is a header (below) and the payload, named <kind>-<key>.bin.
 #include "device/cache.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -44,10 +48,10 @@ struct weir_cache_key weir_cache_hasher_key(const struct weir_cache_hasher *hash
                                      weir_hasher_digest(&hasher->check) };
 }
 
-static char *entry_path(const weir_device *dev, const char *kind, struct weir_cache_key key)
+static char *entry_path(const weir_device *dev, const char *kind, struct weir_cache_key key, const char *end)
 {
     struct weir_strbuf buf = { 0 };
-    weir_strbuf_printf(&buf, "%s/%s-%016" PRIx64 ".bin", dev->cache_dir, kind, key.name);
+    weir_strbuf_printf(&buf, "%s/%s-%016" PRIx64 ".%s", dev->cache_dir, kind, key.name, end);
     return weir_strbuf_finish(&buf);
 }
 
@@ -69,7 +73,7 @@ bool weir_cache_load(const weir_device *dev, const char *kind, struct weir_cache
     size_t n = 0;
     if (!dev->cache_dir)
         return false;
-    char *path = entry_path(dev, kind, key);
+    char *path = entry_path(dev, kind, key, "bin");
     if (!path || !weir_file_exists(path) || weir_file_read(NULL, path, &file, &n) != WEIR_OK) {
         free(path);
         return false;
@@ -87,15 +91,15 @@ bool weir_cache_load(const weir_device *dev, const char *kind, struct weir_cache
     return good;
 }
 
-void weir_cache_store(weir_device *dev, const char *kind, struct weir_cache_key key,
+bool weir_cache_store(weir_device *dev, const char *kind, struct weir_cache_key key,
                       const void *data, size_t size)
 {
     if (!dev->cache_dir)
-        return;
+        return true;
     struct header header = { .check = key.check, .size = size,
                              .sum = weir_hash64(data, size, key.check) };
     memcpy(header.magic, magic, sizeof magic);
-    char *path = entry_path(dev, kind, key);
+    char *path = entry_path(dev, kind, key, "bin");
     char *file = malloc(sizeof header + size);
     bool written = path && file && weir_mkdirs(NULL, dev->cache_dir) == WEIR_OK;
     if (written) {
@@ -110,4 +114,28 @@ void weir_cache_store(weir_device *dev, const char *kind, struct weir_cache_key 
     }
     free(file);
     free(path);
+    return written;
+}
+
+// The lock is a file beside the entry, which stays: the entry itself is another file after each writing.
+int weir_cache_lock(const weir_device *dev, const char *kind, struct weir_cache_key key)
+{
+    if (!dev->cache_dir || weir_mkdirs(NULL, dev->cache_dir) != WEIR_OK)
+        return -1;
+    char *path = entry_path(dev, kind, key, "lock");
+    int lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1, error = 0;
+    free(path);
+    while (lock >= 0 && (error = flock(lock, LOCK_EX)) && errno == EINTR)
+        continue;
+    if (error) {
+        close(lock);
+        return -1;
+    }
+    return lock;
+}
+
+void weir_cache_unlock(int lock)
+{
+    if (lock >= 0)
+        close(lock);
 }

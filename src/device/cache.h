@@ -26,8 +26,13 @@ struct weir_cache_key weir_cache_hasher_key(const struct weir_cache_hasher *hash
 bool weir_cache_load(const weir_device *dev, const char *kind, struct weir_cache_key key,
                      char **data, size_t *size);
 
-// Failing to write is a warning, once a device.
-void weir_cache_store(weir_device *dev, const char *kind, struct weir_cache_key key,
+// False: it could not be written, which is a warning, once a device. True also where there is no folder.
+bool weir_cache_store(weir_device *dev, const char *kind, struct weir_cache_key key,
                       const void *data, size_t size);
+
+// For an entry that is read, changed and written back: until the lock is given back, other processes that
+// ask for it wait. -1: none to be had (no folder, or a file system without locks), which takes no giving back.
+int weir_cache_lock(const weir_device *dev, const char *kind, struct weir_cache_key key);
+void weir_cache_unlock(int lock);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "device/cache.h"
 
 enum { SCHEMA = 1 };
@@ -48,14 +49,14 @@ static json_t *load_rows(const weir_device *dev)
     return rows ? rows : json_object();
 }
 
-static void save_rows(weir_device *dev, json_t *rows)
+static bool save_rows(weir_device *dev, json_t *rows)
 {
     json_t *root = json_pack("{s:i, s:O}", "schema", SCHEMA, "rows", rows);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    if (text)
-        weir_cache_store(dev, "tuning", key_of(dev), text, strlen(text));
+    bool saved = text && weir_cache_store(dev, "tuning", key_of(dev), text, strlen(text));
     free(text);
     json_decref(root);
+    return saved;
 }
 
 struct weir_tuning *weir_tuning_of(weir_device *dev)
@@ -84,6 +85,17 @@ static const char *name_of(uint64_t key, char name[17])
     return name;
 }
 
+static bool is_bad(const json_t *row, const char *candidate)
+{
+    const json_t *bad = json_object_get(row, "bad");
+    for (size_t i = 0; i < json_array_size(bad); i++) {
+        const char *text = json_string_value(json_array_get(bad, i));
+        if (text && !strcmp(text, candidate))
+            return true;
+    }
+    return false;
+}
+
 bool weir_tuning_find(const struct weir_tuning *t, uint64_t key, struct weir_tuned *row)
 {
     char name[17];
@@ -92,9 +104,10 @@ bool weir_tuning_find(const struct weir_tuning *t, uint64_t key, struct weir_tun
         return false;
     const char *shape = json_string_value(json_object_get(at, "shape"));
     const char *model = json_string_value(json_object_get(at, "model"));
+    const char *choice = json_string_value(json_object_get(at, "choice"));
     *row = (struct weir_tuned){
         .shape = shape ? shape : "",
-        .choice = json_string_value(json_object_get(at, "choice")),
+        .choice = choice && !is_bad(at, choice) ? choice : NULL,
         .model = model ? model : "",
         .s = json_number_value(json_object_get(at, "s")),
         .model_s = json_number_value(json_object_get(at, "model_s")),
@@ -112,28 +125,49 @@ const char *weir_tuning_choice(const struct weir_tuning *t, uint64_t key)
 bool weir_tuning_is_bad(const struct weir_tuning *t, uint64_t key, const char *candidate)
 {
     char name[17];
-    const json_t *bad = json_object_get(json_object_get(t->rows, name_of(key, name)), "bad");
-    for (size_t i = 0; i < json_array_size(bad); i++) {
-        const char *text = json_string_value(json_array_get(bad, i));
-        if (text && !strcmp(text, candidate))
-            return true;
-    }
-    return false;
+    return is_bad(json_object_get(t->rows, name_of(key, name)), candidate);
 }
 
-// Takes what the disk has by now; returns the row of `key`, borrowed, which may be new.
-static json_t *renew(weir_device *dev, uint64_t key)
+// --- changes ---
+
+// A bad candidate is no choice. False: known already.
+static bool add_bad(json_t *row, const char *candidate)
 {
-    struct weir_tuning *t = weir_tuning_of(dev);
-    char name[17];
-    if (!t)
-        return NULL;
-    if (dev->cache_dir) {
-        json_t *rows = load_rows(dev);
-        json_object_update_missing(rows, t->rows); // if the folder cannot be written to
-        json_decref(t->rows);
-        t->rows = rows;
+    const char *choice = json_string_value(json_object_get(row, "choice"));
+    json_t *bad = json_object_get(row, "bad");
+    if (is_bad(row, candidate))
+        return false;
+    if (!json_is_array(bad)) {
+        bad = json_array();
+        json_object_set_new(row, "bad", bad);
     }
+    if (choice && !strcmp(choice, candidate))
+        json_object_del(row, "choice");
+    json_array_append_new(bad, json_string(candidate));
+    return true;
+}
+
+// Adds to the rows on disk what only this process knows.
+static void merge(json_t *disk, json_t *own)
+{
+    const char *name, *text;
+    json_t *row, *bad;
+    json_object_foreach (own, name, row) {
+        json_t *there = json_object_get(disk, name);
+        size_t i;
+        if (!json_is_object(there)) {
+            json_object_set(disk, name, row);
+            continue;
+        }
+        json_array_foreach (json_object_get(row, "bad"), i, bad)
+            if ((text = json_string_value(bad)))
+                add_bad(there, text);
+    }
+}
+
+static json_t *row_of(struct weir_tuning *t, uint64_t key)
+{
+    char name[17];
     json_t *at = json_object_get(t->rows, name_of(key, name));
     if (json_is_object(at))
         return at;
@@ -141,30 +175,77 @@ static json_t *renew(weir_device *dev, uint64_t key)
     return json_object_set_new(t->rows, name, at) == 0 ? at : NULL;
 }
 
-void weir_tuning_put(weir_device *dev, uint64_t key, const struct weir_tuned *row)
+// Changes the row of `key` as it is on disk by now; `apply` says whether there was anything to change.
+static enum weir_status change(weir_device *dev, uint64_t key, bool (*apply)(json_t *row, const void *what),
+                               const void *what)
 {
-    json_t *at = renew(dev, key);
-    if (!at)
-        return;
-    json_object_set_new(at, "shape", json_string(row->shape));
-    json_object_set_new(at, "choice", json_string(row->choice));
-    json_object_set_new(at, "model", json_string(row->model));
-    json_object_set_new(at, "s", json_real(row->s));
-    json_object_set_new(at, "model_s", json_real(row->model_s));
-    json_object_set_new(at, "tried", json_integer(row->tried));
-    save_rows(dev, dev->tuning->rows);
+    struct weir_tuning *t = weir_tuning_of(dev);
+    if (!t)
+        return WEIR_NOMEM;
+    int lock = weir_cache_lock(dev, "tuning", key_of(dev));
+    if (dev->cache_dir) {
+        json_t *rows = load_rows(dev);
+        merge(rows, t->rows);
+        json_decref(t->rows);
+        t->rows = rows;
+    }
+    json_t *row = row_of(t, key);
+    bool kept = row && (!apply(row, what) || save_rows(dev, t->rows));
+    weir_cache_unlock(lock);
+    if (!row)
+        return WEIR_NOMEM;
+    return kept ? WEIR_OK
+                : weir_fail(&dev->log, WEIR_IO, "what tuning found cannot be kept in %s", dev->cache_dir);
 }
 
-void weir_tuning_mark_bad(weir_device *dev, uint64_t key, const char *candidate)
+static bool put(json_t *row, const void *what)
 {
-    json_t *at = renew(dev, key);
-    if (!at || weir_tuning_is_bad(dev->tuning, key, candidate))
+    const struct weir_tuned *t = what;
+    if (is_bad(row, t->choice)) // by what another process saw
+        return false;
+    json_object_set_new(row, "shape", json_string(t->shape));
+    json_object_set_new(row, "choice", json_string(t->choice));
+    json_object_set_new(row, "model", json_string(t->model));
+    json_object_set_new(row, "s", json_real(t->s));
+    json_object_set_new(row, "model_s", json_real(t->model_s));
+    json_object_set_new(row, "tried", json_integer(t->tried));
+    return true;
+}
+
+enum weir_status weir_tuning_put(weir_device *dev, uint64_t key, const struct weir_tuned *row)
+{
+    return change(dev, key, put, row);
+}
+
+static bool put_bad(json_t *row, const void *what)
+{
+    return add_bad(row, what);
+}
+
+enum weir_status weir_tuning_mark_bad(weir_device *dev, uint64_t key, const char *candidate)
+{
+    return change(dev, key, put_bad, candidate);
+}
+
+bool weir_tuning_is_done(const struct weir_tuning *t, uint64_t key)
+{
+    for (int i = 0; i < t->n_done; i++)
+        if (t->done[i] == key)
+            return true;
+    return false;
+}
+
+void weir_tuning_set_done(struct weir_tuning *t, uint64_t key)
+{
+    if (weir_tuning_is_done(t, key))
         return;
-    json_t *bad = json_object_get(at, "bad");
-    if (!json_is_array(bad)) {
-        bad = json_array();
-        json_object_set_new(at, "bad", bad);
+    if (t->n_done == t->cap_done) {
+        int cap = t->cap_done ? 2 * t->cap_done : 64;
+        uint64_t *grown = realloc(t->done, (size_t)cap * sizeof(*grown));
+        if (!grown)
+            return; // it may be measured once more
+        t->done = grown;
+        t->cap_done = cap;
     }
-    json_array_append_new(bad, json_string(candidate));
-    save_rows(dev, dev->tuning->rows);
+    t->done[t->n_done++] = key;
 }
