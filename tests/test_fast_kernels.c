@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "compile/compile.h"
+#include "compile/tune.h"
 #include "device/opencl/opencl.h"
 #include "graph/eval.h"
 #include "support/error_bound.h"
@@ -177,6 +178,37 @@ START_TEST(the_library_is_within_bounds)
         check_bounds(p, &b, i, b.out[i]);
     weir_program_destroy(&p);
     p = run(&b, (struct weir_compile_params){.library = -1}, "library_gemm", 0);
+    weir_program_destroy(&p);
+    end(&b);
+}
+END_TEST
+
+struct seen_library {
+    int tried, rejected;
+};
+
+static void see(void *cookie, const struct weir_tune_event *event)
+{
+    struct seen_library *seen = cookie;
+    if (!event->candidate || strcmp(event->candidate, "library") != 0)
+        return;
+    seen->tried += event->what == WEIR_TUNE_TRY;
+    seen->rejected += event->what == WEIR_TUNE_REJECTED;
+}
+
+START_TEST(the_library_is_a_candidate)
+{
+    struct bench b;
+    struct seen_library seen = {0};
+    const struct weir_tuner tuner = {.most = 2, .run_s = 1e-4, .event = see, .cookie = &seen};
+    weir_program *p = NULL;
+    begin(&b);
+    b.out[b.n_out++] = weir_matmul(input(&b, weir_shape(20, 30)), input(&b, weir_shape(30, 40)), false, false);
+    weir_tuning_of(dev)->tuner = &tuner;
+    test_ok(weir_compile(dev, b.out, 1,
+                         &(struct weir_compile_params){.numerics = WEIR_NUMERICS_FAST, .tune = WEIR_TUNE_FULL}, &p));
+    weir_tuning_of(dev)->tuner = NULL;
+    ck_assert_msg(seen.tried > 2 && !seen.rejected, "tried %d times, rejected %d times", seen.tried, seen.rejected);
     weir_program_destroy(&p);
     end(&b);
 }
@@ -466,7 +498,7 @@ int main(int argc, char **argv)
     test_bound_fast = true;
     int status =
         library ? test_run("fast-library", 0, the_library_is_admitted, the_library_is_within_bounds,
-                           the_library_runs_in_loops, the_librarys_scratch_is_planned,
+                           the_library_is_a_candidate, the_library_runs_in_loops, the_librarys_scratch_is_planned,
                            long_products_are_cut, the_library_keeps_no_context)
                 : test_run("fast-kernels", 0, winograd_is_within_its_bounds);
     fprintf(stderr, "largest error / bound: %.3f\n", worst);
