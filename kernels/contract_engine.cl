@@ -27,7 +27,9 @@
 // CT_BUFFERS x CT_PITCH x (CT_TILE_ROWS + CT_TILE_COLS) words. Geometry: local EN_LANES,
 // sub-groups, 1; global = the same for each tile across, down; batches (x chunks). Any part of it,
 // by an offset, is fine.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "contract_knobs.cl"
 #include "engine_none.cl"

@@ -651,6 +651,9 @@ START_TEST(bad_input)
     test_status(weir_run(p, &(struct weir_binding) { foreign, data }, 1), WEIR_INVALID,
                 "not an input of this program");
     test_status(weir_run(p, &(struct weir_binding) { x, NULL }, 1), WEIR_INVALID, "data != NULL");
+    test_status(weir_run(p, (struct weir_binding[]) { { x, data }, { foreign, data } }, 2), WEIR_INVALID,
+                "not an input of this program");
+    test_status(weir_run(p, NULL, 0), WEIR_INVALID, "the input was never bound"); // x was not taken
     test_ok(weir_run(p, (struct weir_binding[]) { { x, data }, { unused, data } }, 2));
     test_ok(weir_run(p, NULL, 0)); // the last binding holds
     test_status(weir_read(p, 1, data), WEIR_INVALID, "n_outputs");

@@ -69,17 +69,18 @@ static void conv_of(const struct weir_value *v, const struct weir_operand *x,
 static void pad_image(struct weir_emit *e, struct image *m, const int64_t *min, const int64_t *max,
                       const int64_t *step)
 {
-    int64_t out[3], lo[3], size = m->n * m->c;
+    int64_t out[3], lo[3], size = m->n * m->c, far = (m->n - 1) * m->sn + (m->c - 1) * m->sc;
     for (int i = 0; i < 3; i++) {
         int64_t last = m->dim[i] ? (m->dim[i] - 1) * step[i] : -1;
         lo[i] = min[i] < 0 ? -min[i] : 0;
         out[i] = lo[i] + (max[i] > last ? max[i] : last) + 1;
         size *= out[i];
+        far += llabs(last) * llabs(m->stride[i]);
     }
     bool flat = !weir_device_has(e->dev, WEIR_CAP_WIDE);
     struct weir_strbuf t = {0};
     weir_strbuf_printf(&t, "#define PAD_NAME $K\n#define PAD_FLAT %d\n#define PAD_INT %s\n", flat,
-                       size < INT32_MAX ? "int" : "long");
+                       size < INT32_MAX && far < INT32_MAX ? "int" : "long");
     const char *type = weir_dtype_name(m->source.arg.dtype);
     if (weir_is_storage(m->source.arg.dtype))
         weir_strbuf_printf(&t, "#define PAD_T ushort\n#define PAD_LOAD weir_ld_%s\n#define PAD_LOAD16 weir_ldv_%s\n",

@@ -101,7 +101,6 @@ struct weir_seen {
     struct {
         uint64_t key;
         struct weir_gather gather;
-        struct weir_candidate taken;
     } at[WEIR_MAX_SEEN];
 };
 

@@ -161,8 +161,7 @@ static bool measured(const struct weir_emit *e, const struct weir_gather *g, uin
     return text && weir_candidate_parse(kernels_of(e), text, c) && weir_candidate_fits(e, g, c);
 }
 
-static void note(struct weir_seen *seen, uint64_t key, const struct weir_gather *g,
-                 const struct weir_candidate *c)
+static void note(struct weir_seen *seen, uint64_t key, const struct weir_gather *g)
 {
     int i = 0;
     while (i < seen->n && seen->at[i].key != key)
@@ -171,7 +170,6 @@ static void note(struct weir_seen *seen, uint64_t key, const struct weir_gather 
         return;
     seen->at[i].key = key;
     seen->at[i].gather = *g;
-    seen->at[i].taken = *c;
     seen->n += i == seen->n;
 }
 
@@ -201,6 +199,6 @@ struct weir_candidate weir_candidate_for(struct weir_emit *e, const struct weir_
         c.kernel->model(e, g, c.knob);
     dump(e, g, &c, why);
     if (e->seen)
-        note(e->seen, key, g, &c);
+        note(e->seen, key, g);
     return c;
 }

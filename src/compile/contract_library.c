@@ -55,6 +55,8 @@ static bool describe(const struct weir_gather *g, struct weir_gemm *out)
         return false;
     out->tb = !right; // its lines are columns
     out->ldc = row.n == 1 ? col.n : row.o;
+    if (batch.n > 1 && row.n > 1 && batch.o < (row.n - 1) * out->ldc + col.n)
+        return false; // results of one batch lie among those of another, as groups' do
     return (col.n == 1 || col.o == 1) && out->ldc >= col.n && batch.a >= 0 && batch.b >= 0 &&
            batch.o >= 0;
 }

@@ -19,7 +19,8 @@ static bool fits(const struct weir_emit *e, const struct weir_gather *g, const i
         lanes < 1 || lanes > caps->max_group || g->bound.of != WEIR_BOUND_NONE)
         return false;
     if (k[ROWS] == 0 || k[COLS] == 0 || k[SUBS] == 0 || k[ROWS] > SUMS_MAX || k[COLS] > SUMS_MAX ||
-        k[ROWS] * k[COLS] > SUMS_MAX || k[SUBS] > SUBS_MAX || k[SUBS] * lanes > caps->max_group)
+        (k[ROWS] == WEIR_AUTO) != (k[COLS] == WEIR_AUTO) || k[ROWS] * k[COLS] > SUMS_MAX ||
+        k[SUBS] > SUBS_MAX || k[SUBS] * lanes > caps->max_group)
         return false;
     return k[SPLIT] < 1 || weir_split_possible(e, g);
 }

@@ -47,12 +47,13 @@ static bool sort(struct loops *l, bool b)
     return true;
 }
 
+// far: the last element that is read.
 static void launch(struct weir_emit *e, struct weir_strbuf *t, struct weir_gather_source *s, int64_t n,
-                   bool vector)
+                   int64_t far, bool vector)
 {
     const char *type = weir_dtype_name(s->arg.dtype);
     weir_strbuf_printf(t, "#define WD_NAME $K\n#define WD_INT %s\n#define WD_N (%lld)\n",
-                       n < INT32_MAX / 2 ? "int" : "long", (long long)n);
+                       n < INT32_MAX / 2 && far < INT32_MAX ? "int" : "long", (long long)n);
     weir_strbuf_printf(t, "#define WD_LOAD weir_ld_%s\n#define WD_LOAD16 weir_ldv_%s\n", type, type);
     weir_strbuf_printf(t, "#define WD_VECTOR %d\n#define WD_STEP %d\n", vector, STEP);
     weir_strbuf_puts(t, weir_kernel_text("contract_widen.cl"));
@@ -105,13 +106,13 @@ void weir_gather_widen(struct weir_emit *e, struct weir_gather *g, bool b)
     *origin -= lo;
     if (!apart) { // all there is between the first and the last
         weir_strbuf_puts(&t, "#define WD_AT(i) (i)\n");
-        launch(e, &t, s, hi - lo + 1, true);
+        launch(e, &t, s, hi - lo + 1, hi - lo, true);
         return;
     }
     struct weir_axis *inner = l.axis[l.n - 1];
     bool vector = *stride_of(inner, b) == 1 && inner->n % 16 == 0;
     define_at(&t, &l, b);
-    launch(e, &t, s, n, vector);
+    launch(e, &t, s, n, hi - lo, vector);
     int64_t step = 1;
     for (int k = l.n - 1; k >= 0; k--) {
         *stride_of(l.axis[k], b) = step;

@@ -24,12 +24,19 @@ enum weir_status weir_guards_fill(weir_buf *buf, int k)
     return buf ? weir_buf_fill(buf, 0, patterns[k], buf->size / 4 * 4) : WEIR_OK;
 }
 
-static const char *writer_of(const struct weir_emit_state *c, const struct weir_slot *s)
+// The label of the first launch that writes a slot; of a batch, all of which hold it, the one that does.
+static const char *writer_of(const struct weir_emit_state *c, int slot)
 {
+    const struct weir_slot *s = &c->slots[slot];
     if (s->home != WEIR_SLOT_ARENA && s->home != WEIR_SLOT_KEEP)
         return "the host";
-    const char *label = c->launches[s->first].label;
-    return label ? label : "a launch";
+    for (int i = s->first; i <= s->last; i++) {
+        const struct weir_planned *l = &c->launches[i];
+        for (int a = 0; a < l->n_args; a++)
+            if (!l->args[a].only_read && weir_slot_base(c, l->args[a].slot) == slot)
+                return l->label ? l->label : "a launch";
+    }
+    return "a launch";
 }
 
 enum weir_status weir_guards_take(const struct weir_emit_state *c, struct weir_program *p)
@@ -47,7 +54,7 @@ enum weir_status weir_guards_take(const struct weir_emit_state *c, struct weir_p
                                                       : p->memory;
         p->guarded[p->n_guarded++] = (struct weir_guarded) {
             buf, s->offset, s->size, weir_arena_strdup(p->arena, s->name ? s->name : "scratch"),
-            weir_arena_strdup(p->arena, writer_of(c, s)) };
+            weir_arena_strdup(p->arena, writer_of(c, i)) };
     }
     return WEIR_OK;
 }

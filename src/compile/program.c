@@ -140,20 +140,31 @@ static struct weir_program_input *find_input(struct weir_program *p, const weir_
     return NULL;
 }
 
-// What is bound goes over together: a driver takes as long to begin a write as to write some ten
-// thousand bytes. Inputs that stay as they were have their bytes in `staged`.
-static enum weir_status bind_inputs(struct weir_program *p, const struct weir_binding *bindings, int n)
+static enum weir_status check_bindings(struct weir_program *p, const struct weir_binding *bindings, int n)
 {
     const struct weir_log *log = &p->dev->log;
-    size_t from = SIZE_MAX, to = 0; // of `staged`, that changed
     enum weir_status status = WEIR_OK;
-    for (int i = 0; i < n && status == WEIR_OK; i++) {
-        struct weir_program_input *in = find_input(p, bindings[i].input);
+    for (int i = 0; i < n; i++) {
+        const struct weir_program_input *in = find_input(p, bindings[i].input);
         if (!in)
             return weir_fail(log, WEIR_INVALID, "%s: binding %d is not an input of this program",
                              p->label, i);
         weir_require(log, bindings[i].data != NULL || in->size == 0);
-        in->bound = true;
+    }
+error:
+    return status;
+}
+
+// What is bound goes over together: a driver takes as long to begin a write as to write some ten
+// thousand bytes. Inputs that stay as they were have their bytes in `staged`. One whose bytes did not
+// all go over counts as never bound.
+static enum weir_status bind_inputs(struct weir_program *p, const struct weir_binding *bindings, int n)
+{
+    size_t from = SIZE_MAX, to = 0; // of `staged`, that changed
+    enum weir_status status = check_bindings(p, bindings, n);
+    for (int i = 0; i < n && status == WEIR_OK; i++) {
+        struct weir_program_input *in = find_input(p, bindings[i].input);
+        in->bound = false;
         if (!in->used || in->size == 0)
             continue;
         if (!p->staged) {
@@ -166,7 +177,8 @@ static enum weir_status bind_inputs(struct weir_program *p, const struct weir_bi
     }
     if (status == WEIR_OK && from < to)
         status = weir_buf_write(p->inputs, from, p->staged + from, to - from);
-error:
+    for (int i = 0; i < n && status == WEIR_OK; i++)
+        find_input(p, bindings[i].input)->bound = true;
     return status;
 }
 

@@ -44,7 +44,7 @@ struct weir_gemm {
 
 // One unit of work. OpenCL: kernel `kernel` of `module`; its parameters are, in this order,
 // for each buffer `global T *p_i, ulong o_i` (o_i in elements), then one `int` per integer.
-// Host: `fn(desc, ptrs)`. A call with `callback` set runs on the calling thread between the two
+// Host: `fn(desc, ptrs)`. A call with `host_callback` set runs on the calling thread between the two
 // halves of the list (weir_host_call): buffers are mapped for it in host memory.
 // A loop is a launch with a span: it runs nothing itself, the `span` entries after it (loops among
 // them) are run `repeat` times in order.

@@ -14,7 +14,7 @@ enum weir_op_class {
     WEIR_OP_GEN,       // elementwise in the output's index: iota, random bits and normal
     WEIR_OP_VIEW,      // costs nothing: a new layout of its argument (view.c resolves it)
     WEIR_OP_REDUCE,    // over axes, kept with size 1
-    WEIR_OP_CONTRACT,  // matmul and the three convolutions
+    WEIR_OP_CONTRACT,  // matmul, the three convolutions, attention and its gradients
     WEIR_OP_OPAQUE,    // a loop nest and a kernel skeleton of its own; arguments arrive contiguous
     WEIR_OP_COMPOSITE, // stands for `body`, built eagerly; may have a vjp; the compiler may claim
                        // it
