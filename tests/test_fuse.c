@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/strbuf.h"
+#include "compile/compile.h"
 #include "support/support.h"
 #include "weir/grad.h"
 #include "weir/ops.h"
@@ -166,6 +168,43 @@ START_TEST(the_same_bits_grouped)
 }
 END_TEST
 
+// How often the program's kernels call a function on sixteen lanes.
+static int calls(weir_program *p, const char *call)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_kernels; i++)
+        for (const char *at = p->kernels[i].text; (at = strstr(at, call)); at++)
+            n++;
+    return n;
+}
+
+// Passes over the same elements do not compute again what costs much: they read it from where the
+// result comes to lie.
+START_TEST(costly_values_are_kept)
+{
+    static const struct {
+        void (*build)(struct bench *b, bool backward);
+        bool backward;
+        const char *call;
+    } cases[] = { { softmax, false, "weir_exp_fv(" }, { group_norm_silu, true, "weir_sigmoid_fv(" },
+                  { bias_group_norm_silu, true, "weir_sigmoid_fv(" } };
+    const struct weir_compile_params params = { .no_replay = true };
+    weir_device *dev = open_device(selector, 0);
+    for (size_t i = 0; dev && i < WEIR_COUNT(cases); i++) {
+        struct bench b = { 0 };
+        weir_program *p = NULL;
+        test_ok(weir_graph_create(&test_log, &b.g));
+        cases[i].build(&b, cases[i].backward);
+        test_ok(weir_compile(dev, b.out, b.n_out, &params, &p));
+        if (weir_device_has(dev, WEIR_CAP_WIDE))
+            ck_assert_int_eq(calls(p, cases[i].call), 1);
+        weir_program_destroy(&p);
+        weir_graph_destroy(&b.g);
+    }
+    weir_device_close(&dev);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -174,6 +213,7 @@ int main(int argc, char **argv)
     TCase *tcase = tcase_create("launches");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, norms_are_one_kernel, 0, WEIR_COUNT(rows));
+    tcase_add_test(tcase, costly_values_are_kept);
     tcase_add_loop_test(tcase, the_same_bits_grouped, 0, WEIR_COUNT(rows));
     suite_add_tcase(suite, tcase);
     return test_main(suite);

@@ -471,6 +471,8 @@ enum weir_status weir_body_init_copy(struct weir_body *b, struct weir_emit_state
 void weir_body_want(const struct weir_body *b, const struct weir_step *s, bool *want)
 {
     want[s - b->step] = true;
+    if (s == b->kept.step && b->phase == b->kept.from)
+        return;
     for (int i = 0; i < s->n_use; i++)
         if (s->use[i].kind == WEIR_USE_NODE)
             weir_body_want(b, &b->step[b->step_of[s->use[i].index]], want);

@@ -67,6 +67,13 @@ enum weir_label {
     WEIR_AXIS_COLUMN, // + axis of the reduced shape: reduced alone, by the column rule
 };
 
+// A value of phase `in` that phase `from` reads again instead of computing it again (keep.c).
+struct weir_kept {
+    const struct weir_step *step; // NULL: none
+    int access;                   // where it lies meanwhile
+    int in, from;
+};
+
 struct weir_body {
     struct weir_emit_state *c;
     struct weir_space space, row_space; // row_space: the kept axes
@@ -84,6 +91,8 @@ struct weir_body {
     int n_steps;
     int *step_of; // by value id: step, or -1
     int n_classes, class_example[64]; // an access of each class
+    int phase;         // ROW kernels: the one that is written
+    struct weir_kept kept;
 };
 
 // Pads without interior and short concats read their arguments in place, guarded by index ranges.
@@ -128,6 +137,15 @@ void weir_body_decode(const struct weir_body *b, uint32_t axes, const char *from
 void weir_body_kept(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
 // Loads of what does not vary along the innermost axis: "const float s3 = ...".
 void weir_body_hoist(const struct weir_body *b, const char *indent, struct weir_strbuf *out);
+
+// Sets want[]: what phase p of a row kernel evaluates for its reductions and results; false if it has none. p is
+// the phase that weir_body_eval writes from then on.
+bool weir_phase_want(struct weir_body *b, int p, bool *want);
+// Looks for what a phase should keep for a later one. Of a space in which a work-item comes back to an element
+// while it is in a cache.
+void weir_body_keep(struct weir_body *b, int phases);
+// Says that a result may take the place of an operand that is not read after the result is first written.
+void weir_phases_share(struct weir_body *b, int phases, int launch);
 
 // Marks `s` and the element steps that it needs.
 void weir_body_want(const struct weir_body *b, const struct weir_step *s, bool *want);

@@ -507,6 +507,24 @@ void weir_body_load(const struct weir_body *b, const struct weir_use *u, bool *l
     loaded[u->index] = true;
 }
 
+static void store(const struct weir_body *b, int step, int access, bool wide, const char *indent,
+                  struct weir_strbuf *out)
+{
+    weir_strbuf_printf(out, "%sweir_st%s_%s(", indent, wide ? "v" : "",
+                       weir_dtype_name(b->step[step].v->type.dtype));
+    address(b, access, out);
+    weir_strbuf_printf(out, ", v%d);\n", step);
+}
+
+static void load_kept(const struct weir_body *b, bool wide, const char *indent, struct weir_strbuf *out)
+{
+    const struct weir_kept *k = &b->kept;
+    weir_strbuf_printf(out, "%sconst %s v%d = weir_ld%s_f32(", indent, weir_ctype(WEIR_F32, wide),
+                       (int)(k->step - b->step), wide ? "v" : "");
+    address(b, k->access, out);
+    weir_strbuf_puts(out, ");\n");
+}
+
 void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char *indent,
                     struct weir_strbuf *out)
 {
@@ -516,10 +534,16 @@ void weir_body_eval(struct weir_body *b, const bool *want, bool wide, const char
         bool reduce = s->v->op->cls == WEIR_OP_REDUCE;
         if ((s->row && !reduce) || (want ? !want[i] : reduce))
             continue;
+        if (s == b->kept.step && b->phase == b->kept.from) {
+            load_kept(b, wide, indent, out);
+            continue;
+        }
         for (int k = 0; k < s->n_use; k++)
             weir_body_load(b, &s->use[k], loaded, wide, indent, out);
         if (!reduce)
             weir_body_step(b, s, wide, indent, out);
+        if (s == b->kept.step && b->phase == b->kept.in && b->kept.access != s->store)
+            store(b, i, b->kept.access, wide, indent, out);
     }
 }
 
@@ -530,9 +554,6 @@ void weir_body_store(const struct weir_body *b, const bool *want, bool wide, con
         const struct weir_step *s = &b->step[i];
         if (s->row || s->store < 0 || (want && !want[i]))
             continue;
-        weir_strbuf_printf(out, "%sweir_st%s_%s(", indent, wide ? "v" : "",
-                           weir_dtype_name(s->v->type.dtype));
-        address(b, s->store, out);
-        weir_strbuf_printf(out, ", v%d);\n", i);
+        store(b, i, s->store, wide, indent, out);
     }
 }

@@ -16,8 +16,6 @@ struct weir_row {
     bool *want; // by step
 };
 
-// Sets want[]: what phase p evaluates for its reductions and results; false if it has none.
-bool weir_row_choose(const struct weir_row *r, int p);
 // Stores the results of this phase only, though earlier ones may be evaluated again.
 void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
                     struct weir_strbuf *out);

@@ -28,18 +28,11 @@ static bool is_reduce(const struct weir_step *s)
 
 static bool choose(const struct channels *k, int p)
 {
-    bool any = false;
-    for (int i = 0; i < k->b->n_steps; i++)
-        k->want[i] = k->store[i] = false;
     for (int i = 0; i < k->b->n_steps; i++) {
         const struct weir_step *s = &k->b->step[i];
         k->store[i] = !s->row && s->store >= 0 && s->level == p;
-        if (is_reduce(s) ? s->level == p + 1 : k->store[i]) {
-            weir_body_want(k->b, s, k->want);
-            any = true;
-        }
     }
-    return any;
+    return weir_phase_want(k->b, p, k->want);
 }
 
 // Calls `each` for the reductions of phase p.
@@ -257,6 +250,8 @@ enum weir_status weir_write_channels(struct weir_body *b, const struct weir_grou
         return WEIR_NOMEM;
     for (int i = 0; i < b->n_steps; i++)
         k.phases = b->step[i].level >= k.phases ? b->step[i].level + 1 : k.phases;
+    weir_body_keep(b, k.phases);
+    weir_phases_share(b, k.phases, b->c->n_launches);
     text(&k, &out);
     const size_t global[3] = { items, 1, 1 }, local[3] = { 1, 1, 1 };
     weir_body_launch(b, g, weir_kernel_add_buf(b->c, "channels", &out), global, local);

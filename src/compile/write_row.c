@@ -17,21 +17,6 @@ static bool is_reduce(const struct weir_step *s)
     return s->v->op->cls == WEIR_OP_REDUCE;
 }
 
-bool weir_row_choose(const struct weir_row *r, int p)
-{
-    bool any = false;
-    for (int i = 0; i < r->b->n_steps; i++)
-        r->want[i] = false;
-    for (int i = 0; i < r->b->n_steps; i++) {
-        const struct weir_step *s = &r->b->step[i];
-        if (is_reduce(s) ? s->level == p + 1 : !s->row && s->store >= 0 && s->level == p) {
-            weir_body_want(r->b, s, r->want);
-            any = true;
-        }
-    }
-    return any;
-}
-
 void weir_row_store(const struct weir_row *r, int p, bool wide, const char *indent,
                     struct weir_strbuf *out)
 {
@@ -159,7 +144,7 @@ static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
 {
     char end[32];
     length_text(r, end, sizeof(end));
-    if (!weir_row_choose(r, p))
+    if (!weir_phase_want(r->b, p, r->want))
         return;
     if (r->n <= CHUNK) {
         clear(r, p, 'a', "        ", out);
@@ -203,30 +188,6 @@ static void row_text(const struct weir_row *r, struct weir_strbuf *out)
     weir_strbuf_puts(out, "    }\n}\n");
 }
 
-// A result may take the place of an operand that no later phase reads.
-static void share(const struct weir_row *r, int launch)
-{
-    struct weir_body *b = r->b;
-    for (int i = 0; i < b->n_access; i++) {
-        int last = -1, same = 0;
-        for (int k = 0; k < b->n_access; k++)
-            same += !b->access[k].index && b->access[k].operand.slot == b->access[i].operand.slot;
-        if (b->access[i].index || b->access[i].written || same > 1)
-            continue;
-        for (int p = 0; p < r->phases; p++) {
-            weir_row_choose(r, p);
-            for (int s = 0; s < b->n_steps; s++)
-                for (int u = 0; r->want[s] && u < b->step[s].n_use; u++)
-                    if (b->step[s].use[u].kind == WEIR_USE_ACCESS && b->step[s].use[u].index == i)
-                        last = p;
-        }
-        for (int s = 0; s < b->n_steps; s++)
-            if (!b->step[s].row && b->step[s].store >= 0 && b->step[s].level >= last)
-                weir_may_share(b->c, launch, &b->access[b->step[s].store].operand,
-                               &b->access[i].operand);
-    }
-}
-
 static enum weir_status write_rows(struct weir_body *b, const struct weir_group *g)
 {
     struct weir_row r = { .b = b, .rows = 1 };
@@ -250,8 +211,11 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
         r.phases = b->step[i].level >= r.phases ? b->step[i].level + 1 : r.phases;
     r.per_item = ROW_WORK / r.n > r.rows / 16 ? r.rows / 16 : ROW_WORK / r.n;
     r.per_item = r.per_item < 1 ? 1 : r.per_item;
-    share(&r, b->c->n_launches);
-    if (weir_rows_are_grouped(b->c->dev))
+    bool grouped = weir_rows_are_grouped(b->c->dev);
+    if (!grouped && r.n <= CHUNK)
+        weir_body_keep(b, r.phases);
+    weir_phases_share(b, r.phases, b->c->n_launches);
+    if (grouped)
         return weir_write_row_groups(&r, g);
     take_length(&r);
     row_text(&r, &text);
@@ -306,7 +270,7 @@ static enum weir_status write_chunks(struct weir_body *b, const struct weir_grou
     weir_body_bases(b, outer, "        ", &out);
     weir_body_hoist(b, "        ", &out);
     snprintf(from, sizeof(from), "%d * chunk", CHUNK);
-    weir_row_choose(&r, 0);
+    weir_phase_want(r.b, 0, r.want);
     clear(&r, 0, 'a', "        ", &out);
     pass(&r, 0, from, "stop", r.n % 16 != 0, "        ", &out);
     weir_strbuf_printf(&out, "        p%d[item] = weir_fold_%s_%c(a_%d.v);\n    }\n}\n",

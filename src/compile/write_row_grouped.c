@@ -102,7 +102,7 @@ static void fold_row(const struct weir_row *r, int p, char set, struct weir_strb
 static void phase(const struct weir_row *r, int p, struct weir_strbuf *out)
 {
     char end[32], from[32];
-    if (!weir_row_choose(r, p))
+    if (!weir_phase_want(r->b, p, r->want))
         return;
     snprintf(end, sizeof(end), "%lld", (long long)r->n);
     if (r->n <= WEIR_ROW_CHUNK) {
@@ -185,7 +185,7 @@ enum weir_status weir_write_chunk_groups(struct weir_row *r, const struct weir_g
     weir_body_decode(r->b, outer, "row", "    ", &out);
     weir_body_bases(r->b, outer, "    ", &out);
     weir_body_hoist(r->b, "    ", &out);
-    weir_row_choose(r, 0);
+    weir_phase_want(r->b, 0, r->want);
     declare(r, 0, 'a', "    ", &out);
     snprintf(from, sizeof(from), "%d * chunk", WEIR_ROW_CHUNK);
     pass(r, 0, from, "stop", "    ", &out);
