@@ -5,6 +5,8 @@
 // the chunks of 512 still count the absent ones.
 #include "compile/contract_parts.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "compile/attention.h"
 #include "device/kernel_text.h"
