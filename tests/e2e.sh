@@ -78,6 +78,10 @@ dump) # the kernels a GPU would get, with no driver and without training
     [ ! -e runs ] || fail "a dry run left a run"
     "$weir" train toy --dry-run --dump again --no-device >/dev/null && cmp a/b/train-step.kernels.cl again/train-step.kernels.cl ||
         fail "the second text differs"
+    # in 16 bits the weights, five of them here, are rounded in one launch a step
+    "$weir" train toy --dry-run --dump half --no-device --set train.precision=bf16 >/dev/null || fail "in bf16"
+    sed -n '/^launches 0 /,/^launches [1-9]/p' half/train-step.merge.txt | grep -qE "^  5 cast_[0-9]+$" ||
+        { cat half/train-step.merge.txt; fail "the weights' casts"; }
     expect 2 "goes with --dry-run --dump" "$weir" train toy --no-device
     expect 1 "cannot make the folder" "$weir" train toy --dry-run --no-device --dump a/b/train-step.plan.txt
     ;;
