@@ -342,7 +342,7 @@ precision) # bf16 and f16: the host's bits; overflows that skip steps, in the lo
     cut -d, -f1-4,6- cut/log.csv >b.csv
     cmp a.csv b.csv || fail "logs differ"
     ;;
-precision-curve) # curves that are played: seeds 0, 1, 2 lie 1 apart, bf16 half of that off its own, f16 1.25
+precision-curve) # curves that are played: seeds 0, 1, 2 lie 1 apart, bf16 half of that off its own, f16 as said
     cat >weir <<'END'
 #!/bin/bash
 while [ $# -gt 0 ]; do
@@ -356,15 +356,21 @@ while [ $# -gt 0 ]; do
 done
 mkdir -p "$out"
 awk -v seed="$seed" -v p="$precision" -v n="$steps" 'BEGIN { print "step,loss"
-    for (i = 1; i <= n; i++) print i "," 4 / i + seed + (p == "bf16" ? .5 : p == "f16" ? 1.25 : 0) }' >"$out/log.csv"
+    for (i = 1; i <= n; i++) print i "," 4 / i + seed + (p == "bf16" ? .5 : p == "f16" ? ENVIRON["F16"] : 0) }' >"$out/log.csv"
 END
     chmod +x weir
     curve() {
         "$tools/precision_curve" --weir "$dir/weir" --driver system --seeds 3 --steps 12 --csv losses.csv "$@"
     }
-    expect 1 "bf16: within the band in 9 of 9 steps; from f32 of its seed 0.50000 on average, 0.50000 at most; the band is 2.0000" \
+    export F16=2.25
+    expect 1 "f16: within the band in 0 of 9 steps; farthest outside 1.25000" curve --window 4
+    F16=1.25
+    expect 1 "f16: within the band in 0 of 9 steps; farthest outside 1.25000" curve --window 4 # as it stands in the file
+    expect 1 "losses.csv is of another kind" curve --window 4 --batch 9
+    rm losses.csv
+    expect 0 "bf16: within the band in 9 of 9 steps; from f32 of its seed 0.50000 on average, 0.50000 at most; the band is 2.0000" \
         curve --window 4
-    expect 1 "f16: within the band in 0 of 9 steps; farthest outside 0.25000" curve --window 4
+    grep -q "^seed 1 is the band's edge in 0 of 9 steps" out.txt || { cat out.txt; fail "another seed"; }
     head -n 2 losses.csv | tr -d '\r' | grep -qx "1,4.0,5.0,6.0,5.5,6.25" || { cat losses.csv; fail "the losses"; }
     expect 2 "a window of 1 to --steps steps" curve --window 13
     ;;
