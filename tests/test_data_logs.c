@@ -9,9 +9,9 @@
 
 #include "base/compiler.h"
 #include "base/files.h"
-#include "data/bytes.h"
 #include "data/csv.h"
 #include "data/events.h"
+#include "support/events.h"
 #include "support/support.h"
 
 // ---- CSV ----
@@ -118,30 +118,12 @@ START_TEST(crc32c_known_answers) // RFC 3720, B.4
 }
 END_TEST
 
-// The payload of record n, its checksums verified; *size = its length, NULL after the last.
-static const unsigned char *record(const unsigned char *file, size_t file_size, int n, size_t *size)
-{
-    size_t at = 0;
-    while (at < file_size) {
-        const unsigned char *p = file + at;
-        ck_assert_uint_ge(file_size - at, 16);
-        *size = (size_t)weir_le64(p);
-        ck_assert_uint_eq(weir_le32(p + 8), weir_crc32c_masked(p, 8));
-        ck_assert_uint_le(*size, file_size - at - 16);
-        ck_assert_uint_eq(weir_le32(p + 12 + *size), weir_crc32c_masked(p + 12, *size));
-        if (n-- == 0)
-            return p + 12;
-        at += 16 + *size;
-    }
-    return NULL;
-}
-
 static int count_records(const char *path)
 {
     size_t size, n;
     unsigned char *file = (unsigned char *)test_read(path, &size);
     int count = 0;
-    while (record(file, size, count, &n))
+    while (test_record(file, size, count, &n))
         count++;
     free(file);
     return count;
@@ -172,13 +154,13 @@ START_TEST(events_bytes)
     weir_events_close(&events);
     size_t size, n;
     unsigned char *file = (unsigned char *)test_read(path, &size);
-    const unsigned char *p = record(file, size, 0, &n);
+    const unsigned char *p = test_record(file, size, 0, &n);
     ck_assert(n == sizeof(first) - 1 && !memcmp(p, first, n));
-    p = record(file, size, 1, &n);
+    p = test_record(file, size, 1, &n);
     ck_assert(n == sizeof(scalar) - 1 && !memcmp(p, scalar, n));
-    p = record(file, size, 2, &n);
+    p = test_record(file, size, 2, &n);
     ck_assert(n == sizeof(image) - 1 && !memcmp(p, image, n));
-    ck_assert_ptr_null(record(file, size, 3, &n));
+    ck_assert_ptr_null(test_record(file, size, 3, &n));
     free(file);
 }
 END_TEST
