@@ -69,6 +69,18 @@ toy-bits) # 200 steps and samples: the same bits as the host, with 1 thread and 
         cmp a.npz b.npz || fail "sample files differ"
     done
     ;;
+churn) # EDM's noise while sampling: the host's bytes, in any batch
+    need_device
+    for churn in 0 10; do
+        toy --device host --set objective.name=edm --set sample.solver=edm-heun --set sample.steps=4 \
+            --set sample.churn=$churn --set train.steps=5 --out run$churn >/dev/null 2>&1 || fail "host run"
+        "$weir" sample run$churn --device host --seeds 0-7 --out a$churn.npz >/dev/null || fail "sampling on the host"
+    done
+    [ "$(digest run0)" = "$(digest run10)" ] || fail "churn changes the training"
+    cmp -s a0.npz a10.npz && fail "churn changes no sample"
+    "$weir" sample run10 --device "$device" --seeds 0-7 --batch 3 --out b.npz >/dev/null || fail "sampling on $device"
+    cmp a10.npz b.npz || fail "samples differ"
+    ;;
 dump) # the kernels a GPU would get, with no driver and without training
     expect 0 '"name": "toy"' "$weir" train toy --dry-run --dump a/b --no-device
     for program in train-step noise solver-step; do

@@ -229,7 +229,7 @@ int main(int argc, char **argv)
     struct weir_device_params params = { .selector = selector, .log = test_log, .caps_mask = hidden };
     if (weir_device_open(&params, &dev) != WEIR_OK) {
         printf("1..0 # SKIP no device for %s\n", selector);
-        return 77;
+        return TEST_SKIPPED;
     }
     params.selector = "host";
     if (weir_device_open(&params, &host) != WEIR_OK)

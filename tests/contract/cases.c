@@ -15,6 +15,15 @@
 extern const char engine_emulate_text[]; // of engine_emulate.h
 struct contract_settings contract = {.selector = "opencl:0"};
 
+bool contract_has_device(void)
+{
+    weir_device *dev = NULL;
+    struct weir_device_params params = {.selector = contract.selector, .skip_selftest = true};
+    bool has = weir_device_open(&params, &dev) == WEIR_OK;
+    weir_device_close(&dev);
+    return has;
+}
+
 weir_device *contract_device(uint32_t hidden)
 {
     weir_device *dev = NULL;

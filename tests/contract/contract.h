@@ -83,6 +83,7 @@ extern struct weir_strbuf contract_source; // of the kernels of all cases so far
 void contract_forget(void);                // them and their names
 int contract_add_slot(struct weir_emit *e, size_t size, bool fenced);
 
+bool contract_has_device(void);
 // Opens the device, with features hidden.
 weir_device *contract_device(uint32_t hidden);
 // Emits all cases into one module, then runs and compares each; `after` (or NULL) sees it recorded.

@@ -46,6 +46,7 @@ uint64_t test_next(uint64_t *state);
 
 // Runs the suite as CK_* variables say; the process's exit status.
 int test_main(Suite *suite);
+#define TEST_SKIPPED 77 // the exit status instead of success where something that is tested is not here
 
 // A suite of these tests, each within so many seconds (0: however long), as test_main runs it.
 #define TEST_SECONDS 4
