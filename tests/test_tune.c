@@ -454,6 +454,21 @@ static enum weir_status emit_rubbish(struct weir_emit *e, const struct weir_gath
     return WEIR_OK;
 }
 
+// More work-items in a group than the driver takes.
+static enum weir_status emit_large(struct weir_emit *e, const struct weir_gather *g, const int *knob)
+{
+    const char *name = weir_emit_kernel(
+        e, "large", "kernel void $K(global float *p0, ulong o0) { p0[o0] = 1.0f; }\n");
+    struct weir_emit_arg arg = weir_emit_arg(&e->out[0]);
+    const size_t items = 2 * (size_t)e->dev->info.caps.max_group;
+    weir_emit_launch(e, &(struct weir_emit_launch){.kernel = name,
+                                                   .n_args = 1,
+                                                   .args = &arg,
+                                                   .global = {items, 1, 1},
+                                                   .local = {items, 1, 1}});
+    return WEIR_OK;
+}
+
 static bool any_fits(const struct weir_emit *e, const struct weir_gather *g, const int *knob)
 {
     return true;
@@ -466,15 +481,18 @@ START_TEST(faulty_ones_are_left_out)
                                                       .emit = emit_wrong},
                                              rubbish = {.name = "rubbish",
                                                         .fits = any_fits,
-                                                        .emit = emit_rubbish};
+                                                        .emit = emit_rubbish},
+                                             large = {.name = "large",
+                                                      .fits = any_fits,
+                                                      .emit = emit_large};
     static const struct weir_contract_kernel *const kernels[] = {&weir_contract_wide, &wrong,
-                                                                 &rubbish, NULL};
+                                                                 &rubbish, &large, NULL};
     const char *folder = test_path("faulty");
     float model[M * N], tuned[M * N];
     weir_device *dev = open_device(folder, 0);
     struct log log = {0};
     struct weir_tuner tuner = {
-        .most = 3, .run_s = 1e-4, .kernels = kernels, .event = on_event, .cookie = &log};
+        .most = 4, .run_s = 1e-4, .kernels = kernels, .event = on_event, .cookie = &log};
     if (weir_device_is_host(dev)) {
         printf("# skipped: the host has no candidates\n");
         weir_device_close(&dev);
@@ -484,9 +502,10 @@ START_TEST(faulty_ones_are_left_out)
     set_tuner(dev, &tuner);
     multiply(dev, WEIR_TUNE_FULL, NULL, tuned);
     ck_assert_mem_eq(tuned, model, sizeof(model));
-    ck_assert_str_eq(log.rejects, "wrongrubbish");
+    ck_assert_str_eq(log.rejects, "wrongrubbishlarge");
     ck_assert_msg(strstr(said, "wrong gives other bits than the host"), "%s", said);
     ck_assert_msg(strstr(said, "rubbish does not build"), "%s", said);
+    ck_assert_msg(strstr(said, "large does not build or run"), "%s", said);
     ck_assert(strncmp(choice(dev, log.last.key), "wide:", 5) == 0);
     weir_device_close(&dev);
     // Not tried again, although measured again.

@@ -158,7 +158,8 @@ static enum weir_status prepare(struct search *s, struct entry *x)
                                         : "gives other bits than the host");
     else if (status != WEIR_NOMEM) // that may be better the next time
         kept = reject(s, x->text, "does not build or run");
-    return status == WEIR_DEVICE ? status : kept;
+    // A launch that the driver refuses is the candidate's fault; a device that is gone is not.
+    return status == WEIR_DEVICE && weir_device_finish(s->op->dev) != WEIR_OK ? status : kept;
 }
 
 // Enters a candidate unless it was tried, or is not to be.
@@ -264,7 +265,7 @@ static enum weir_status duel(struct search *s, double *gain)
         status = time_entry(s, model, model->replays, &a[i]);
         if (status == WEIR_OK)
             status = time_entry(s, best, best->replays, &b[i]);
-        ratio[i] = b[i] / a[i];
+        ratio[i] = status == WEIR_OK ? b[i] / a[i] : 0;
     }
     if (status != WEIR_OK)
         return status;
