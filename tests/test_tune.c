@@ -15,7 +15,7 @@
 #include "support/support.h"
 #include "weir/ops.h"
 
-enum { M = 24, K = 70, N = 40, MOST = 2, WRITERS = 4, WRITES = 8 };
+enum { M = 24, K = 70, N = 40, MOST = 2, WRITERS = 4, WRITES = 8, GROUPS = 4, GROUP_SIZE = 16 * 17 * 17 * 64 };
 
 static const char *selector;
 static char said[4096]; // by the compilation
@@ -392,6 +392,101 @@ START_TEST(operands_of_16_bits)
 }
 END_TEST
 
+// Work of a map, of rows, of columns and of channels, each large enough to be worth measuring.
+static void run_groups(weir_device *dev, const struct weir_compile_params *params, float *const *dst)
+{
+    weir_graph *g = NULL;
+    weir_program *p = NULL;
+    weir_value *y[GROUPS];
+    float *data = malloc(GROUP_SIZE * sizeof(*data));
+    uint64_t seed = 5;
+    for (int i = 0; i < GROUP_SIZE; i++)
+        data[i] = (float)(int32_t)(test_next(&seed) >> 32) * 0x1p-31f;
+    test_ok(weir_graph_create(&test_log, &g));
+    weir_value *x = weir_input(g, WEIR_F32, weir_shape(16, 17, 17, 64), "x");
+    y[0] = weir_exp(x);
+    y[1] = weir_softmax(weir_reshape(x, weir_shape(16 * 17, 17 * 64)), 1);
+    y[2] = weir_sum(weir_reshape(x, weir_shape(17 * 64, 16 * 17)), weir_axes(0), false);
+    y[3] = weir_group_norm(x, 8, NULL, NULL, 1e-5);
+    test_ok(weir_compile(dev, y, GROUPS, params, &p));
+    test_ok(weir_run(p, &(struct weir_binding){x, data}, 1));
+    for (int i = 0; i < GROUPS; i++)
+        test_ok(weir_read(p, i, dst[i]));
+    weir_program_destroy(&p);
+    weir_graph_destroy(&g);
+    free(data);
+}
+
+struct groups {
+    int n, tried, rejected;
+    uint64_t key[16];
+    char knob[16][16]; // of the last candidate that was no model's
+};
+
+static void see_groups(void *cookie, const struct weir_tune_event *event)
+{
+    struct groups *l = cookie;
+    l->tried += event->what == WEIR_TUNE_TRY && event->trial == WEIR_TUNE_BUILD;
+    l->rejected += event->what == WEIR_TUNE_REJECTED;
+    if (event->what == WEIR_TUNE_TRY)
+        sscanf(event->candidate, "group:%15[^=]", l->knob[l->n]);
+    if (event->what == WEIR_TUNE_DONE && l->n < 15)
+        l->key[l->n++] = event->key;
+}
+
+// What other groups than contractions find is used, and has the same bits, whatever it is.
+START_TEST(groups_too)
+{
+    static const char *const knobs[GROUPS] = {"strip", "rows", "vectors", "slice"};
+    float *bits[GROUPS], *got[GROUPS];
+    const char *dump = test_path("groups");
+    weir_device *dev = open_device(NULL, 0);
+    struct groups log = {0};
+    struct weir_tuner tuner = {.most = 3, .run_s = 1e-4, .event = see_groups, .cookie = &log};
+    if (weir_device_is_host(dev)) {
+        weir_device_close(&dev);
+        return;
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        bits[i] = calloc(GROUP_SIZE, sizeof(float));
+        got[i] = calloc(GROUP_SIZE, sizeof(float));
+    }
+    run_groups(dev, &(struct weir_compile_params){.tune = WEIR_TUNE_OFF}, bits);
+    set_tuner(dev, &tuner);
+    run_groups(dev, &(struct weir_compile_params){.tune = WEIR_TUNE_FULL}, got);
+    for (int i = 0; i < GROUPS; i++)
+        ck_assert_mem_eq(got[i], bits[i], GROUP_SIZE * sizeof(float));
+    ck_assert_msg(log.n >= GROUPS && log.rejected == 0 && log.tried >= 2 * GROUPS, "%d shapes, %d tried, %d rejected",
+                  log.n, log.tried, log.rejected);
+    for (int k = 0; k < GROUPS; k++) {
+        bool there = false;
+        for (int i = 0; i < log.n; i++)
+            there = there || !strcmp(log.knob[i], knobs[k]);
+        ck_assert_msg(there, "no candidate with another %s", knobs[k]);
+    }
+    for (int how = 0; how < 2; how++) { // numbers that no model gives, and such as a file may hold
+        static const char *const odd[] = {"group:strip=192,rows=3,vectors=5,slice=1",
+                                          "group:strip=2147483647,rows=2147483647,vectors=65,slice=3"};
+        char path[4200];
+        size_t size;
+        for (int i = 0; i < log.n; i++)
+            test_ok(weir_tuning_put(dev, log.key[i], &(struct weir_tuned){.shape = "", .choice = odd[how], .model = ""}));
+        run_groups(dev, &(struct weir_compile_params){.tune = WEIR_TUNE_CACHED, .dump_dir = dump}, got);
+        for (int i = 0; i < GROUPS; i++)
+            ck_assert_mem_eq(got[i], bits[i], GROUP_SIZE * sizeof(float));
+        snprintf(path, sizeof(path), "%s/program.choices.txt", dump);
+        char *text = test_read(path, &size);
+        ck_assert_msg(text && strstr(text, odd[how]), "%s", text);
+        free(text);
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        free(bits[i]);
+        free(got[i]);
+    }
+    weir_device_close(&dev);
+}
+END_TEST
+
 // It has one kernel, and more operands than a tuner looks at.
 START_TEST(attention_is_left_alone)
 {
@@ -538,6 +633,7 @@ int main(void)
     tcase_add_test(tuned, faulty_ones_are_left_out);
     tcase_add_loop_test(tuned, operands_of_16_bits, 0, 2);
     tcase_add_test(tuned, attention_is_left_alone);
+    tcase_add_test(tuned, groups_too);
     suite_add_tcase(suite, kept);
     suite_add_tcase(suite, tuned);
     return test_main(suite);

@@ -158,9 +158,10 @@ const struct weir_command weir_command_tune = {
     .args = "RECIPE|OPERATION... [OPTIONS]",
     .desc = "find the fastest kernels for this device",
     .help = "Measures kernels for the matrix products and convolutions of a recipe's training step\n"
-            "and sampling, or of operations as `weir bench op` names them. Each must give the same\n"
-            "bits first. What is fastest is kept beside the compiled programs, for this device and\n"
-            "driver, and every later run takes it (--tune cached); without a folder to keep it in nothing is\n"
+            "and sampling, or of operations as `weir bench op` names them, and how much of their\n"
+            "larger maps, sums and norms a work-item takes. Each must give the same bits first.\n"
+            "What is fastest is kept beside the compiled programs, for this device and driver, and\n"
+            "every later run takes it (--tune cached); without a folder to keep it in nothing is\n"
             "measured. The last line has what untuned kernels take over tuned ones.\n\n"
             "  --full            more candidates, and shapes that are known too\n"
             "  --limit S         seconds that building, checking or timing a candidate may take (default\n"

@@ -195,6 +195,9 @@ struct weir_emit_state {
     struct weir_kernel_entry *kernels;
     int n_kernels, cap_kernels;
 
+    const int *group_knobs;    // of a candidate, by enum weir_group_knob; NULL: as the models have them
+    int64_t group_models[4];   // what they said for the group being written; 0: not asked
+
     bool fast;     // params->numerics, on a device that has a fast mode
     bool trial;    // fusion asks whether a kernel can be written: slots are not made
 

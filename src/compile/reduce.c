@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "compile/contract.h"
+#include "compile/group_choice.h"
 #include "graph/ops/rows.h"
 
 struct weir_fold weir_fold_of(const weir_value *reduce)
@@ -336,7 +337,7 @@ static enum weir_status write_column(struct column *k, const struct weir_group *
         launch_grouped(k, g, items, weir_kernel_add_buf(c, hint, &text));
         return c->status;
     }
-    k->vecs = choose_vecs(k, items);
+    k->vecs = (int)weir_group_knob(c, WEIR_KNOB_VECTORS, choose_vecs(k, items), VECS_MAX);
     column_text(k, &text);
     const size_t blocks = (size_t)((k->inner / 16 + k->vecs - 1) / k->vecs + (k->inner % 16 > 0));
     const size_t global[3] = { blocks, (size_t)items, 1 }, local[3] = { 1, 1, 1 };

@@ -49,20 +49,20 @@ struct search {
 
 static const struct weir_tuner defaults;
 
-static const struct weir_tuner *tuner_of(const struct weir_tuning *t)
+const struct weir_tuner *weir_tuner_of(const struct weir_tuning *t)
 {
     return t->tuner ? t->tuner : &defaults;
 }
 
-static void tell(const struct weir_tuner *tuner, const struct weir_tune_event *event)
+void weir_tune_tell(const struct weir_tuner *tuner, const struct weir_tune_event *event)
 {
     if (tuner->event)
         tuner->event(tuner->cookie, event);
 }
 
-static double median_of(const double *s, int n)
+double weir_tune_median(const double *s, int n)
 {
-    double sorted[RUNS > DUELS ? RUNS : DUELS];
+    double sorted[WEIR_TUNE_RUNS];
     for (int i = 0; i < n; i++) {
         int at = i;
         for (; at > 0 && sorted[at - 1] > s[i]; at--)
@@ -102,24 +102,29 @@ static void announce(const struct search *s, const struct entry *x, enum weir_tu
                                     .key = s->key,
                                     .shape = s->shape,
                                     .candidate = x->text};
-    tell(s->tuner, &event);
+    weir_tune_tell(s->tuner, &event);
+}
+
+enum weir_status weir_tune_reject(weir_device *dev, const struct weir_tuner *tuner, uint64_t key, const char *shape,
+                                  const char *text, const char *why)
+{
+    struct weir_tune_event event = {
+        .what = WEIR_TUNE_REJECTED, .key = key, .shape = shape, .candidate = text};
+    weir_logf(&dev->log, WEIR_LOG_WARN, "tuning %s: %s %s; it will not be taken", shape, text, why);
+    weir_tune_tell(tuner, &event);
+    return weir_tuning_mark_bad(dev, key, text);
 }
 
 static enum weir_status reject(struct search *s, const char *text, const char *why)
 {
-    struct weir_tune_event event = {
-        .what = WEIR_TUNE_REJECTED, .key = s->key, .shape = s->shape, .candidate = text};
-    weir_logf(&s->op->dev->log, WEIR_LOG_WARN, "tuning %s: %s %s; it will not be taken", s->shape,
-              text, why);
-    tell(s->tuner, &event);
-    return weir_tuning_mark_bad(s->op->dev, s->key, text);
+    return weir_tune_reject(s->op->dev, s->tuner, s->key, s->shape, text, why);
 }
 
 static enum weir_status time_entry(struct search *s, const struct entry *x, int replays,
                                    double *seconds)
 {
     announce(s, x, WEIR_TUNE_TIME);
-    return weir_tune_op_time(s->op, x->program, replays, seconds);
+    return weir_tune_time(s->op->dev, x->program, replays, seconds);
 }
 
 // That a candidate does not build is no error of the user's: nothing is logged.
@@ -200,7 +205,7 @@ static enum weir_status run_heat(struct search *s)
                 best = x->s[0];
         }
     for (int i = 0; i < s->n; i++)
-        s->heat[i].median = median_of(s->heat[i].s, RUNS);
+        s->heat[i].median = weir_tune_median(s->heat[i].s, RUNS);
     return WEIR_OK;
 }
 
@@ -269,9 +274,9 @@ static enum weir_status duel(struct search *s, double *gain)
     }
     if (status != WEIR_OK)
         return status;
-    *gain = median_of(ratio, DUELS);
-    model->median = median_of(a, DUELS);
-    best->median = median_of(b, DUELS);
+    *gain = weir_tune_median(ratio, DUELS);
+    model->median = weir_tune_median(a, DUELS);
+    best->median = weir_tune_median(b, DUELS);
     return WEIR_OK;
 }
 
@@ -293,10 +298,10 @@ static enum weir_status keep(struct search *s)
     struct weir_tuned row = {.shape = s->shape,
                              .choice = best->text,
                              .model = text,
-                             .s = best->median,
+                             .s = best == model || !there ? best->median : gain * model->median,
                              .model_s = there ? model->median : 0,
                              .tried = s->n_tried};
-    tell(s->tuner, &(struct weir_tune_event){
+    weir_tune_tell(s->tuner, &(struct weir_tune_event){
                        .what = WEIR_TUNE_MEASURED, .key = s->key, .shape = s->shape});
     return weir_tuning_put(s->op->dev, s->key, &row);
 }
@@ -337,7 +342,7 @@ static enum weir_status tune_gather(struct weir_tune_op *op, uint64_t key,
     if (!s)
         return weir_fail(&op->dev->log, WEIR_NOMEM, "no memory to tune");
     *s = (struct search){.op = op,
-                         .tuner = tuner_of(t),
+                         .tuner = weir_tuner_of(t),
                          .e = *op->like,
                          .key = key,
                          .g = g,
@@ -377,7 +382,7 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
                                   int n_forced)
 {
     struct weir_tuning *t = weir_tuning_of(op->dev);
-    const struct weir_tuner *tuner = tuner_of(t);
+    const struct weir_tuner *tuner = weir_tuner_of(t);
     for (;;) {
         struct weir_seen seen = {0};
         struct weir_tuned row;
@@ -401,7 +406,7 @@ static enum weir_status tune_seen(struct weir_tune_op *op, const struct weir_for
         if (weir_tuning_find(t, key, &row) && row.choice) {
             struct weir_tune_event event = {
                 .what = WEIR_TUNE_DONE, .key = key, .shape = row.shape, .row = row};
-            tell(tuner, &event);
+            weir_tune_tell(tuner, &event);
         }
     }
 }
@@ -420,7 +425,7 @@ enum weir_status weir_tune(const struct weir_emit *e)
         return WEIR_OK;
     struct weir_emit like = *e;
     like.tuning = weir_tuning_of(e->dev);
-    like.kernels = tuner_of(like.tuning)->kernels;
+    like.kernels = weir_tuner_of(like.tuning)->kernels;
     enum weir_status status = weir_tune_op_init(&op, &like);
     if (status == WEIR_OK)
         status = tune_seen(&op, NULL, 0);

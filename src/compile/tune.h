@@ -37,6 +37,15 @@ struct weir_tuner {
     void *cookie;
 };
 
+// What the tuners share. The tuner of a device; an event; the median of up to WEIR_TUNE_RUNS times; a candidate
+// is bad, and why.
+enum { WEIR_TUNE_RUNS = 16 };
+const struct weir_tuner *weir_tuner_of(const struct weir_tuning *t);
+void weir_tune_tell(const struct weir_tuner *tuner, const struct weir_tune_event *event);
+double weir_tune_median(const double *s, int n);
+enum weir_status weir_tune_reject(weir_device *dev, const struct weir_tuner *tuner, uint64_t key, const char *shape,
+                                  const char *text, const char *why);
+
 // Measures what is not known of the gathers of the contraction that `e` is about to write. A
 // candidate that fails is left out, so that this fails for reasons such as NOMEM only, or IO: results cannot
 // be kept in the device's cache folder.

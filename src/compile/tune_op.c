@@ -169,7 +169,7 @@ static enum weir_status emit(struct weir_tune_op *op, struct weir_emit_state *c,
 }
 
 // Scratch side by side: what a plan would save is of no interest here.
-static void place(struct weir_emit_state *c)
+void weir_tune_place(struct weir_emit_state *c)
 {
     for (int i = 0; i < c->n_slots; i++) {
         struct weir_slot *s = &c->slots[i];
@@ -210,7 +210,7 @@ enum weir_status weir_tune_op_build(struct weir_tune_op *op, const struct weir_f
     e.seen = seen;
     e.choices = NULL;
     enum weir_status status = emit(op, &c, &e);
-    place(&c);
+    weir_tune_place(&c);
     if (status == WEIR_OK)
         status = weir_write_module(&c);
     if (status == WEIR_OK && program)
@@ -249,14 +249,14 @@ enum weir_status weir_tune_op_verify(struct weir_tune_op *op, weir_program *prog
     return status;
 }
 
-enum weir_status weir_tune_op_time(struct weir_tune_op *op, weir_program *program, int n, double *s)
+enum weir_status weir_tune_time(weir_device *dev, weir_program *program, int n, double *s)
 {
-    enum weir_status status = weir_device_finish(op->dev);
+    enum weir_status status = weir_device_finish(dev);
     double start = weir_clock();
     for (int i = 0; i < n && status == WEIR_OK; i++)
-        status = weir_list_replay(op->dev, program->list);
+        status = weir_list_replay(dev, program->list);
     if (status == WEIR_OK)
-        status = weir_device_finish(op->dev);
+        status = weir_device_finish(dev);
     *s = (weir_clock() - start) / n;
     return status;
 }

@@ -32,7 +32,9 @@ enum weir_status weir_tune_op_build(struct weir_tune_op *op, const struct weir_f
 // near to the host's as any order of float sums is, its operands rounded by `rounding` (relative).
 enum weir_status weir_tune_op_verify(struct weir_tune_op *op, weir_program *program,
                                      double rounding, bool *good);
-enum weir_status weir_tune_op_time(struct weir_tune_op *op, weir_program *program, int n,
-                                   double *s); // a run
+// Seconds of a run, one of n.
+enum weir_status weir_tune_time(weir_device *dev, weir_program *program, int n, double *s);
+// Gives the slots in the program's memory their places, side by side.
+void weir_tune_place(struct weir_emit_state *c);
 
 #endif

@@ -6,7 +6,10 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "compile/group_choice.h"
 #include "compile/reduce.h"
+
+enum { SLICE_MAX = 8 };
 
 // Vectors of a slice are kept in registers.
 #define UNROLL "#pragma unroll\n"
@@ -237,7 +240,9 @@ enum weir_status weir_write_channels(struct weir_body *b, const struct weir_grou
     if (status != WEIR_OK)
         return status;
     struct channels k = { .b = b, .n = b->space.dim[b->space.rank - 1], .last = b->space.rank - 2 };
-    k.slice = k.n % 32 == 0 ? 2 : 1;
+    const int slice = k.n % 32 == 0 ? 2 : 1;
+    k.slice = (int)weir_group_knob(b->c, WEIR_KNOB_SLICE, slice, SLICE_MAX);
+    k.slice = k.n % (16 * k.slice) == 0 ? k.slice : slice;
     struct weir_strbuf out = { 0 };
     size_t items = 1;
     while (b->label[k.first] < WEIR_AXIS_COLUMN) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "compile/body.h"
 #include "compile/compile.h"
+#include "compile/group_choice.h"
 #include "compile/tune.h"
 #include "device/kernel_text.h"
 
@@ -194,10 +195,10 @@ static enum weir_status write_group(struct weir_emit_state *c, struct weir_group
         return WEIR_OK;
     switch (g->kind) {
     case WEIR_GROUP_MAP:
-        return weir_write_map(c, g);
+        return weir_group_write(c, g, weir_write_map);
     case WEIR_GROUP_ROW:
     case WEIR_GROUP_REDUCE:
-        return weir_write_row(c, g);
+        return weir_group_write(c, g, weir_write_row);
     default:
         return write_op(c, g);
     }

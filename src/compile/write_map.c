@@ -5,8 +5,9 @@
 
 #include "base/log.h"
 #include "compile/body.h"
+#include "compile/group_choice.h"
 
-enum { STRIP_MAX = 8192, STRIP_MIN = 1024, GROUP = 64 };
+enum { STRIP_MAX = 8192, STRIP_MIN = 1024, STRIP_TUNED = 1 << 20, GROUP = 64 };
 
 struct geometry {
     int64_t rows, n;      // all axes but the innermost; the innermost
@@ -26,6 +27,8 @@ static struct geometry geometry_of(const struct weir_body *b)
         g.rows *= b->space.dim[d];
     int64_t strip = div_up(div_up(g.rows * g.n, 16), 64) * 64;
     strip = strip > STRIP_MAX ? STRIP_MAX : strip < STRIP_MIN ? STRIP_MIN : strip;
+    if (weir_device_has(b->c->dev, WEIR_CAP_WIDE))
+        strip = div_up(weir_group_knob(b->c, WEIR_KNOB_STRIP, strip, STRIP_TUNED), 64) * 64;
     g.strip = g.n < 2 * strip ? g.n : strip;
     g.per_row_item = g.strip < g.n || g.n >= strip ? 1 : strip / g.n;
     if (g.rows == 1)

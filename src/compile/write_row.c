@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "compile/group_choice.h"
 #include "compile/reduce.h"
 #include "compile/row.h"
 #include "graph/ops/rows.h"
@@ -217,6 +218,7 @@ static enum weir_status write_rows(struct weir_body *b, const struct weir_group 
     weir_phases_share(b, r.phases, b->c->n_launches);
     if (grouped)
         return weir_write_row_groups(&r, g);
+    r.per_item = weir_group_knob(b->c, WEIR_KNOB_ROWS, r.per_item, r.rows);
     take_length(&r);
     row_text(&r, &text);
     const size_t global[3] = { (size_t)((r.rows + r.per_item - 1) / r.per_item), 1, 1 };
