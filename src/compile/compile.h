@@ -309,7 +309,6 @@ struct weir_program {
     weir_list *list;
     struct weir_program_input *input;
     int n_inputs;
-    unsigned char *staged; // the bytes of `inputs` as they were last bound; NULL: each goes over alone
     struct weir_program_output {
         weir_buf *buf;
         size_t offset, size;

@@ -9,9 +9,6 @@
 #include "compile/compile.h"
 #include "graph/ops/rows.h"
 
-// Bytes of inputs of which the host keeps a copy, to write them at once.
-enum { TOGETHER = 1 << 20 };
-
 static enum weir_status check_outputs(const struct weir_log *log, weir_value *const *outputs, int n,
                                       weir_graph **g)
 {
@@ -98,8 +95,6 @@ enum weir_status weir_compile(weir_device *dev, weir_value *const *outputs, int 
     fill_info(&c, &p->info);
     if (status == WEIR_OK && !dev->planned)
         status = weir_record(&c, p);
-    if (status == WEIR_OK && !p->guarded && p->info.inputs <= TOGETHER)
-        p->staged = weir_arena_alloc(p->arena, p->info.inputs);
     if (status != WEIR_OK) {
         weir_logf(&dev->log, WEIR_LOG_ERROR, "%s did not compile", p->label ? p->label : "a program");
         goto error;
@@ -155,28 +150,16 @@ error:
     return status;
 }
 
-// What is bound goes over together: a driver takes as long to begin a write as to write some ten
-// thousand bytes. Inputs that stay as they were have their bytes in `staged`. One whose bytes did not
-// all go over counts as never bound.
+// An input whose bytes did not all go over counts as never bound.
 static enum weir_status bind_inputs(struct weir_program *p, const struct weir_binding *bindings, int n)
 {
-    size_t from = SIZE_MAX, to = 0; // of `staged`, that changed
     enum weir_status status = check_bindings(p, bindings, n);
     for (int i = 0; i < n && status == WEIR_OK; i++) {
         struct weir_program_input *in = find_input(p, bindings[i].input);
         in->bound = false;
-        if (!in->used || in->size == 0)
-            continue;
-        if (!p->staged) {
+        if (in->used && in->size > 0)
             status = weir_buf_write(p->inputs, in->offset, bindings[i].data, in->size);
-            continue;
-        }
-        memcpy(p->staged + in->offset, bindings[i].data, in->size);
-        from = in->offset < from ? in->offset : from;
-        to = in->offset + in->size > to ? in->offset + in->size : to;
     }
-    if (status == WEIR_OK && from < to)
-        status = weir_buf_write(p->inputs, from, p->staged + from, to - from);
     for (int i = 0; i < n && status == WEIR_OK; i++)
         find_input(p, bindings[i].input)->bound = true;
     return status;
