@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "graph/eval.h"
+#include "support/error_bound.h"
 #include "support/small_unet.h"
 #include "support/support.h"
 #include "train/scaler.h"
@@ -98,17 +99,17 @@ END_TEST
 
 // --- PyTorch's statement of the casts (tools/parity/precision.py) ---
 
-// Both round the same numbers (the script sees to it), so what differs is f32 arithmetic: of sums of at most
-// 66, 16 and 16 products, forward and in two gradients, and some 50 elementwise operations, 2^-24 each of
-// what is largest in the network. A rounding more or fewer is 2^-9 of a number, or 2^-12.
-static const double BOUND = 512 * 0x1p-24;
+// Both round the same numbers to the same 16 bits (the script keeps them from the middles), which leaves no error
+// behind (test_bound_rounds). So what differs is f32 arithmetic since the last rounding, by the bound of each element:
+// nothing in the output, a sum of 4 exact products in a weight's gradient, sums of at most 16 and an activation's
+// derivative in a bias's. A rounding more or fewer is 2^-9 of a number, or 2^-12.
 enum { MAX_LEAVES = 16 };
 
 struct golden {
     struct weir_safetensors *file;
     weir_graph *graph;
     weir_params *params;
-    struct weir_eval_leaf leaf[MAX_LEAVES];
+    struct weir_eval_leaf leaf[MAX_LEAVES], leaf64[MAX_LEAVES]; // for float and for the oracle
     int n_leaves;
     weir_value *weight[MAX_LEAVES], *grad[MAX_LEAVES];
     int n;
@@ -132,6 +133,7 @@ static void add_leaf(struct golden *t, weir_value *v, const char *name)
     ck_assert_int_eq(n, weir_shape_size(weir_value_shape(v)));
     for (int64_t i = 0; i < n; i++)
         data[i] = (float)((const double *)a->data)[i];
+    t->leaf64[t->n_leaves] = (struct weir_eval_leaf) { v, a->data };
     t->leaf[t->n_leaves++] = (struct weir_eval_leaf) { v, data };
 }
 
@@ -143,25 +145,25 @@ static weir_value *input(struct golden *t, const char *name)
     return v;
 }
 
-static double largest_of(const struct golden *t, const char *prefix)
-{
-    double most = 0;
-    for (size_t k = 0; k < t->file->n; k++) {
-        const struct weir_file_array *a = &t->file->arrays[k];
-        for (int64_t i = 0; !strncmp(a->name, prefix, strlen(prefix)) && i < weir_shape_size(&a->shape); i++)
-            most = fmax(most, fabs(((const double *)a->data)[i]));
-    }
-    return most;
-}
-
-static void check_tensor(const struct golden *t, const char *prefix, const char *name, const float *got, double most)
+// A value on the host, `got`, is within its bound of the oracle, and the oracle is PyTorch's number: double for
+// double, by the same bound of arithmetic with 29 bits more, once for each side.
+static void check_tensor(const struct golden *t, const char *prefix, const char *name, weir_value *v, const float *got)
 {
     const struct weir_file_array *a = array_of(t, prefix, name);
-    for (int64_t i = 0; i < weir_shape_size(&a->shape); i++) {
+    struct test_bound o;
+    char text[160];
+    double worst = 0;
+    ck_assert_int_eq(weir_value_dtype(v), WEIR_F32); // gradients arrive in f32
+    test_bound_run(v, t->leaf64, t->n_leaves, &o);
+    ck_assert_int_eq(o.n, weir_shape_size(&a->shape));
+    int64_t bad = test_bound_check(&o, got, &worst, text, sizeof(text));
+    ck_assert_msg(bad < 0, "%s%s[%lld]: %s", prefix, name, (long long)bad, text);
+    for (int64_t i = 0; i < o.n; i++) {
         double want = ((const double *)a->data)[i];
-        ck_assert_msg(fabs(got[i] - want) <= BOUND * most, "%s%s[%lld]: %.9g, PyTorch %.9g, largest %.6g", prefix, name,
-                      (long long)i, (double)got[i], want, most);
+        ck_assert_msg(fabs(o.value[i] - want) <= 2 * 0x1p-29 * o.bound[i], "%s%s[%lld]: %.17g, PyTorch %.17g", prefix,
+                      name, (long long)i, o.value[i], want);
     }
+    test_bound_free(&o);
 }
 
 START_TEST(casts_as_in_pytorch)
@@ -193,14 +195,14 @@ START_TEST(casts_as_in_pytorch)
         out[i] = calloc((size_t)weir_shape_size(weir_value_shape(values[i])), sizeof(float));
     test_ok(weir_eval(values, t.n + 1, weir_isa_best(), 1, t.leaf, t.n_leaves, out));
     snprintf(prefix, sizeof(prefix), "%s.", weir_dtype_name(types[_i]));
-    double most = largest_of(&t, prefix);
-    check_tensor(&t, prefix, "out.y", out[0], most);
+    test_bound_rounds = true;
+    check_tensor(&t, prefix, "out.y", y, out[0]);
     for (int i = 0; i < t.n; i++) {
         char name[64];
         snprintf(name, sizeof(name), "grad.%s", t.weight[i]->name);
-        ck_assert_int_eq(weir_value_dtype(t.grad[i]), WEIR_F32); // gradients arrive in f32
-        check_tensor(&t, prefix, name, out[i + 1], most);
+        check_tensor(&t, prefix, name, t.grad[i], out[i + 1]);
     }
+    test_bound_rounds = false;
     for (int i = 0; i <= t.n; i++)
         free(out[i]);
     for (int i = 0; i < t.n_leaves; i++)

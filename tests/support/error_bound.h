@@ -24,6 +24,10 @@ enum test_engine { TEST_ENGINE_NONE, TEST_ENGINE_EXACT, TEST_ENGINE_TF32 };
 extern enum test_engine test_bound_engine;
 enum test_engine test_engine_of(const weir_device *dev);
 
+// Whether casts to 16 bits round the oracle's numbers and leave no error behind them: the float evaluation is taken
+// to round the same way, and one that does not is out of bounds.
+extern bool test_bound_rounds;
+
 // leaves: as weir_eval takes them under F64. Aborts the test on failure.
 void test_bound_run(weir_value *v, const struct weir_eval_leaf *leaves, int n_leaves,
                     struct test_bound *out);
