@@ -11,7 +11,7 @@
 #include "graph/graph.h"
 #include "graph/ops/rows.h"
 
-// Smaller groups take as long as their launch. DROP, RUN_S: as in tune.c.
+// Smaller groups take as long as their launch. The others: as in tune.c.
 enum { LEAST_BYTES = 1 << 20, DUELS = 9 };
 #define DROP 1.4
 #define GAIN .97
@@ -211,10 +211,13 @@ static enum weir_status prepare(struct bench *b, struct way *w, bool first)
         return status;
     }
     weir_program_destroy(&w->program);
-    if (status == WEIR_DEVICE || status == WEIR_NOMEM)
-        return status;
-    return weir_tune_reject(dev, b->tuner, b->key, b->shape, w->text,
-                            status == WEIR_OK ? "gives other bits than untuned" : "does not build or run");
+    if (status == WEIR_NOMEM) // that may be better the next time
+        return WEIR_OK;
+    // A launch that the driver refuses is the way's fault; a device that is gone is not.
+    enum weir_status kept = weir_tune_reject(dev, b->tuner, b->key, b->shape, w->text,
+                                             status == WEIR_OK ? "gives other bits than untuned"
+                                                               : "does not build or run");
+    return status == WEIR_DEVICE && weir_device_finish(dev) != WEIR_OK ? status : kept;
 }
 
 // *ratio: median of b's time over a's, run against run.
@@ -226,7 +229,7 @@ static enum weir_status duel(const struct bench *b, struct way *model, struct wa
         status = time_way(b, model, &of_model[i]);
         if (!status)
             status = time_way(b, other, &of_other[i]);
-        ratios[i] = of_other[i] / of_model[i];
+        ratios[i] = status == WEIR_OK ? of_other[i] / of_model[i] : 0;
     }
     if (status != WEIR_OK)
         return status;
