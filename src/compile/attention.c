@@ -12,9 +12,11 @@
 #include "graph/ops/composite.h"
 #include "graph/ops/rows.h"
 
-static bool is_head(int64_t width)
+// Whether the kernels of wide devices compute it.
+static bool fits_wide(const struct weir_attention *a)
 {
-    return width >= 16 && width <= 128 && width % 16 == 0;
+    return a->depth >= 16 && a->depth <= 128 && a->depth % 16 == 0 && a->width >= 16 &&
+           a->width <= 128 && a->width % 16 == 0 && weir_attention_vecs(a->keys) > 0;
 }
 
 // Whether there is a kernel for attention y (a composite). Where v alone has some leading axis, there
@@ -32,10 +34,11 @@ static bool fits(const struct weir_emit_state *c, const weir_value *y)
     if (!isfinite((float)y->attrs.any.f[0]) || weir_dim(k, -2) != weir_dim(v, -2) ||
          (y->attrs.any.i[0] && y->arg[3]->type.shape.rank < 1))
         return false;
-    return weir_device_has(c->dev, WEIR_CAP_WIDE) && is_head(weir_dim(q, -1)) &&
-           is_head(weir_dim(v, -1)) && weir_shape_size(&y->type.shape) > 0 &&
-           weir_dim(k, -2) > 0 && weir_dim(q, -2) <= INT32_MAX / 256 &&
-           weir_attention_vecs(weir_dim(k, -2)) > 0;
+    struct weir_attention a = weir_attention_of(y);
+    if (weir_shape_size(&y->type.shape) == 0 || a.keys == 0 || a.depth == 0 ||
+        a.queries > INT32_MAX / 256)
+        return false;
+    return weir_device_has(c->dev, WEIR_CAP_WIDE) ? fits_wide(&a) : weir_attention_room(c->dev, &a);
 }
 
 // What a composite stands for in an attention's backward pass; GRADIENTS: from here on.
@@ -52,14 +55,12 @@ static enum part part_of(const weir_value *v)
     return NONE;
 }
 
-// Whether there is a kernel for the gradients of attention y: a work-item takes all of a batch, so
-// there should be as many as the device has units.
+// Whether there is a kernel for the gradients of attention y. Grouped devices have none; on wide
+// ones a work-item takes all of a batch, so there should be as many as the device has units.
 static bool gradients_fit(const struct weir_emit_state *c, const weir_value *y)
 {
-    int64_t batches = 1;
-    for (int i = 0; i + 2 < y->type.shape.rank; i++)
-        batches *= y->type.shape.dim[i];
-    return batches >= c->dev->info.caps.compute_units;
+    return weir_device_has(c->dev, WEIR_CAP_WIDE) &&
+           weir_attention_of(y).batches >= c->dev->info.caps.compute_units;
 }
 
 // The parts are claimed with their attention, which is their first argument (in a loop's body it may

@@ -18,6 +18,19 @@ enum weir_status weir_values_make(struct weir_emit_state *c, weir_graph *g,
 
 enum weir_status weir_attention_emit(struct weir_emit *e);
 
+// What the kernels know of an attention; batches are all leading axes of its result.
+struct weir_attention {
+    int64_t queries, keys, depth, width, batches;
+    bool masked;
+    float scale;
+};
+
+// Of the composite, or of a kernel (its first result is the output, backward dq).
+struct weir_attention weir_attention_of(const weir_value *v);
+
+// Whether the kernel of grouped devices fits this one.
+bool weir_attention_room(const weir_device *dev, const struct weir_attention *a);
+
 // What a strip of scores may take of a work-item's own memory.
 #define WEIR_ATTENTION_STRIP (128 << 10)
 

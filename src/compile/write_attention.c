@@ -2,29 +2,22 @@
 // Writes attention: the knobs of kernels/attention_*.cl for its operands, and the launches.
 #include <stdlib.h>
 
-#include "compile/attention.h"
+#include "compile/attention_parts.h"
 #include "compile/contract_parts.h"
 #include "device/kernel_text.h"
 #include "graph/flop.h"
 #include "graph/ops/rows.h"
 
-// What the kernels know of an attention; batches are all leading axes of its result.
-struct attention {
-    int64_t queries, keys, depth, width, batches;
-    bool masked;
-    float scale;
-};
-
 // The leading axes are those of the first result, forward the output, backward dq.
-static struct attention attention_of(const weir_value *v)
+struct weir_attention weir_attention_of(const weir_value *v)
 {
-    struct attention a = {.queries = weir_dim(v->arg[0], -2),
-                          .depth = weir_dim(v->arg[0], -1),
-                          .keys = weir_dim(v->arg[1], -2),
-                          .width = weir_dim(v->arg[2], -1),
-                          .batches = 1,
-                          .masked = v->attrs.any.i[0] != 0,
-                          .scale = (float)v->attrs.any.f[0]};
+    struct weir_attention a = {.queries = weir_dim(v->arg[0], -2),
+                               .depth = weir_dim(v->arg[0], -1),
+                               .keys = weir_dim(v->arg[1], -2),
+                               .width = weir_dim(v->arg[2], -1),
+                               .batches = 1,
+                               .masked = v->attrs.any.i[0] != 0,
+                               .scale = (float)v->attrs.any.f[0]};
     for (int i = 0; i + 2 < v->type.shape.rank; i++)
         a.batches *= v->type.shape.dim[i];
     return a;
@@ -34,7 +27,7 @@ static struct attention attention_of(const weir_value *v)
 // the difference, the exponential, the sum (forward) or the quotient and dS (backward).
 static double forward_flop(const weir_value *v)
 {
-    struct attention a = attention_of(v);
+    struct weir_attention a = weir_attention_of(v);
     double rows = (double)(a.batches * a.queries), score = 4 + a.masked + weir_op_exp.instructions;
     return rows * ((double)a.keys * ((double)(2 * (a.depth + a.width)) + score) +
                    (double)(a.width * weir_op_div.instructions));
@@ -42,7 +35,7 @@ static double forward_flop(const weir_value *v)
 
 static double backward_flop(const weir_value *v)
 {
-    struct attention a = attention_of(v);
+    struct weir_attention a = weir_attention_of(v);
     double score = 5 + a.masked + weir_op_exp.instructions + weir_op_div.instructions;
     return (double)(a.batches * a.queries) * (double)a.keys *
            ((double)(6 * a.depth + 4 * a.width) + score);
@@ -61,11 +54,6 @@ const struct weir_op weir_op_attention_grad_kernel = {
     .arity = -1,
     .cls = WEIR_OP_CONTRACT,
     .flop = backward_flop};
-
-static void knob(struct weir_strbuf *t, const char *name, int64_t value)
-{
-    weir_strbuf_printf(t, "#define AT_%s (%lld)\n", name, (long long)value);
-}
 
 // Where the rows of batch z of an operand begin, z counted over the leading axes of `all`; a last axis
 // or one before it of one element stands for as many as there are.
@@ -103,7 +91,7 @@ static bool needs_long(const struct weir_emit *e)
     return most > INT32_MAX / 2;
 }
 
-static void knobs(struct weir_strbuf *t, const struct weir_emit *e, const struct attention *a)
+void weir_attention_knobs(struct weir_strbuf *t, const struct weir_emit *e, const struct weir_attention *a)
 {
     weir_strbuf_printf(t, "#define AT_NAME $K\n#define AT_INT %s\n#define AT_SCALE (%af)\n",
                        needs_long(e) ? "long" : "int", (double)a->scale);
@@ -133,7 +121,7 @@ static void knob_keys(struct weir_strbuf *t, int64_t keys, int vecs)
     knob(t, "TILE_KEYS", div_up(keys, div_up(keys, most)));
 }
 
-static int arguments(const struct weir_emit *e, struct weir_emit_arg *args)
+int weir_attention_arguments(const struct weir_emit *e, struct weir_emit_arg *args)
 {
     int n = 0;
     for (int i = 0; i < e->n_in; i++)
@@ -144,19 +132,19 @@ static int arguments(const struct weir_emit *e, struct weir_emit_arg *args)
 }
 
 // `strips` of 16 vecs queries each, from query `first` on.
-static void strips_kernel(struct weir_emit *e, const struct attention *a, int64_t first,
+static void strips_kernel(struct weir_emit *e, const struct weir_attention *a, int64_t first,
                           int64_t strips, int vecs)
 {
     struct weir_emit_arg args[8];
     struct weir_strbuf t = {0};
-    knobs(&t, e, a);
+    weir_attention_knobs(&t, e, a);
     knob(&t, "FIRST", first);
     knob_keys(&t, a->keys, vecs);
     knob_tile(&t, a->width);
     weir_strbuf_puts(&t, weir_kernel_text("attention_wide.cl"));
     struct weir_emit_launch l = {.kernel = weir_emit_kernel_buf(e, "attention", &t),
                                  .label = "attention",
-                                 .n_args = arguments(e, args),
+                                 .n_args = weir_attention_arguments(e, args),
                                  .args = args,
                                  .global = {(size_t)strips, (size_t)a->batches, 1},
                                  .local = {1, 1, 1}};
@@ -164,7 +152,7 @@ static void strips_kernel(struct weir_emit *e, const struct attention *a, int64_
     weir_emit_launch(e, &l);
 }
 
-static void forward_wide(struct weir_emit *e, const struct attention *a)
+static void forward_wide(struct weir_emit *e, const struct weir_attention *a)
 {
     int vecs = weir_attention_vecs(a->keys);
     int64_t all = div_up(a->queries, 16), strips = all / vecs; // vectors that fill whole strips
@@ -174,13 +162,13 @@ static void forward_wide(struct weir_emit *e, const struct attention *a)
         strips_kernel(e, a, vecs == 1 ? 0 : strips * 32, vecs == 1 ? all : 1, 1);
 }
 
-static void backward_wide(struct weir_emit *e, const struct attention *a)
+static void backward_wide(struct weir_emit *e, const struct weir_attention *a)
 {
     struct weir_emit_arg args[16];
     struct weir_strbuf t = {0};
-    int n = arguments(e, args);
+    int n = weir_attention_arguments(e, args);
     bool split = a->queries > 512;
-    knobs(&t, e, a);
+    weir_attention_knobs(&t, e, a);
     knob(&t, "SPLIT", split);
     knob_keys(&t, a->keys, a->queries > 16 ? 2 : 1);
     knob_tile(&t, a->depth);
@@ -202,8 +190,10 @@ static void backward_wide(struct weir_emit *e, const struct attention *a)
 
 enum weir_status weir_attention_emit(struct weir_emit *e)
 {
-    struct attention a = attention_of(e->v);
-    if (e->v->op == &weir_op_attention_kernel)
+    struct weir_attention a = weir_attention_of(e->v);
+    if (!weir_device_has(e->dev, WEIR_CAP_WIDE))
+        weir_attention_grouped(e, &a);
+    else if (e->v->op == &weir_op_attention_kernel)
         forward_wide(e, &a);
     else
         backward_wide(e, &a);
