@@ -42,6 +42,7 @@
 #undef AT_X
 #undef AT_Y
 #undef AT_KEEP
+#undef AT_OF_KEYS
 #undef AT_ITEMS
 #undef AT_ROWS
 #undef AT_LINE

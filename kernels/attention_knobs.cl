@@ -86,11 +86,13 @@
 #ifndef AT_SUM_VECS
 #define AT_SUM_VECS 2
 #endif
-// Grouped kernels: work-items of a group, and whether the scores of all keys are kept.
+// Grouped kernels: work-items of a group, whether the scores of all keys are kept, and which
+// gradients.
 #ifndef AT_X
 #define AT_X 16
 #define AT_Y 8
 #define AT_KEEP 0
+#define AT_OF_KEYS 0
 #endif
 // The multiply-adds of one float and of sixteen; a device whose own is not single-rounding for
 // every input takes those of scalar.h, which come before.

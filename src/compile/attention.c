@@ -38,7 +38,7 @@ static bool fits(const struct weir_emit_state *c, const weir_value *y)
     if (weir_shape_size(&y->type.shape) == 0 || a.keys == 0 || a.depth == 0 ||
         a.queries > INT32_MAX / 256)
         return false;
-    return weir_device_has(c->dev, WEIR_CAP_WIDE) ? fits_wide(&a) : weir_attention_room(c->dev, &a);
+    return weir_device_has(c->dev, WEIR_CAP_WIDE) ? fits_wide(&a) : weir_attention_room(c->dev, &a, false);
 }
 
 // What a composite stands for in an attention's backward pass; GRADIENTS: from here on.
@@ -55,12 +55,13 @@ static enum part part_of(const weir_value *v)
     return NONE;
 }
 
-// Whether there is a kernel for the gradients of attention y. Grouped devices have none; on wide
-// ones a work-item takes all of a batch, so there should be as many as the device has units.
+// Whether there is a kernel for the gradients of attention y. On wide devices a work-item takes all
+// of a batch, so there should be as many as the device has units.
 static bool gradients_fit(const struct weir_emit_state *c, const weir_value *y)
 {
-    return weir_device_has(c->dev, WEIR_CAP_WIDE) &&
-           weir_attention_of(y).batches >= c->dev->info.caps.compute_units;
+    struct weir_attention a = weir_attention_of(y);
+    return weir_device_has(c->dev, WEIR_CAP_WIDE) ? a.batches >= c->dev->info.caps.compute_units
+                                                  : weir_attention_room(c->dev, &a, true);
 }
 
 // The parts are claimed with their attention, which is their first argument (in a loop's body it may

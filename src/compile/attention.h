@@ -28,8 +28,8 @@ struct weir_attention {
 // Of the composite, or of a kernel (its first result is the output, backward dq).
 struct weir_attention weir_attention_of(const weir_value *v);
 
-// Whether the kernel of grouped devices fits this one.
-bool weir_attention_room(const weir_device *dev, const struct weir_attention *a);
+// Whether the kernel of grouped devices, or those of its gradients, fit this one.
+bool weir_attention_room(const weir_device *dev, const struct weir_attention *a, bool gradients);
 
 // What a strip of scores may take of a work-item's own memory.
 #define WEIR_ATTENTION_STRIP (128 << 10)

@@ -18,7 +18,8 @@ void weir_attention_knobs(struct weir_strbuf *t, const struct weir_emit *e,
 // All operands, then all results; returns how many.
 int weir_attention_arguments(const struct weir_emit *e, struct weir_emit_arg *args);
 
-// The launch on a grouped device that weir_attention_room found fit.
+// The launches on a grouped device that weir_attention_room found fit.
 void weir_attention_grouped(struct weir_emit *e, const struct weir_attention *a);
+void weir_attention_grouped_grad(struct weir_emit *e, const struct weir_attention *a);
 
 #endif

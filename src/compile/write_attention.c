@@ -191,11 +191,10 @@ static void backward_wide(struct weir_emit *e, const struct weir_attention *a)
 enum weir_status weir_attention_emit(struct weir_emit *e)
 {
     struct weir_attention a = weir_attention_of(e->v);
-    if (!weir_device_has(e->dev, WEIR_CAP_WIDE))
-        weir_attention_grouped(e, &a);
-    else if (e->v->op == &weir_op_attention_kernel)
-        forward_wide(e, &a);
+    bool wide = weir_device_has(e->dev, WEIR_CAP_WIDE);
+    if (e->v->op == &weir_op_attention_kernel)
+        (wide ? forward_wide : weir_attention_grouped)(e, &a);
     else
-        backward_wide(e, &a);
+        (wide ? backward_wide : weir_attention_grouped_grad)(e, &a);
     return WEIR_OK;
 }
