@@ -18,7 +18,9 @@
 // columns are noted.
 // Local memory: AT_FLOATS floats.
 // Geometry: local AT_X, AT_Y, 1; global = AT_X; AT_Y for each block of AT_ROWS queries; batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "attention_knobs.cl"
 #include "attention_group_parts.cl"
 #define AT_TILES ((AT_KEYS + 63) / 64)

@@ -11,7 +11,9 @@
 // zero: m, l, t, D or a product that overflows may make it NaN all the same.
 // Local memory: AT_FLOATS floats.
 // Geometry: local AT_X, AT_Y, 1; global = AT_X; AT_Y for each block of AT_ROWS rows; batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "attention_knobs.cl"
 #include "attention_group_parts.cl"
 // What blocks are of and what goes by, and of element (r, c) of an item the query, the key, and the

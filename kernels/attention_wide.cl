@@ -9,7 +9,9 @@
 // scores decide m; without a mask p takes the product unrounded: exp(fma(q kT, c, -m)). Lanes beyond
 // the last query repeat it and are not stored.
 // Geometry: local 1; global = strips, batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "turn16.cl"
 #include "attention_knobs.cl"

@@ -10,7 +10,9 @@
 // so each is one chain of multiply-adds a chunk. ds is kept for a chunk of keys, over which dq sums.
 // Lanes beyond the last query repeat it and are not used.
 // Geometry: local 1; global = batches.
+#ifndef WEIR_FAST
 #pragma OPENCL FP_CONTRACT OFF
+#endif
 #include "vector16.cl"
 #include "turn16.cl"
 #include "attention_knobs.cl"
